@@ -1,0 +1,1 @@
+"""Network input to a Prediction."""

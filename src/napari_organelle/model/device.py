@@ -1,0 +1,303 @@
+"""Devices and the Keras backend; the only module that touches tensorflow or torch themselves.
+
+Every function here imports the backend (about 6 s for tensorflow) and belongs in a worker, never on the
+window's thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from napari_organelle.errors import DeviceError
+from napari_organelle.model.startup import import_keras
+
+if TYPE_CHECKING:
+    import keras
+
+Precision = Literal["float32", "mixed_float16"]
+
+BACKENDS = ("tensorflow", "torch")
+
+HALF_PRECISION_CAPABILITY = (7, 0)
+"""NVIDIA compute capability from which 16-bit matrix units exist (Volta)."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a network runs.
+
+    Parameters
+    ----------
+    name : str
+        ``"cpu"``, ``"gpu:0"``, ``"gpu:1"``..., or ``"mps"`` for an Apple GPU.
+    backend : str
+        Keras backend, ``"tensorflow"`` or ``"torch"``.
+    label : str
+        For people, such as ``"NVIDIA L4"`` or ``"2 threads"``.
+    precision : {"float32", "mixed_float16"}
+        Keras dtype policy that networks are built with here.
+    """
+
+    name: str
+    backend: str
+    label: str
+    precision: Precision = "float32"
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.name != "cpu"
+
+
+def backend_name() -> str:
+    """The Keras backend of this process, which another plugin may have chosen.
+
+    Raises
+    ------
+    DeviceError
+        If it can't be imported or is neither tensorflow nor torch.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    advice = "Set KERAS_BACKEND=tensorflow and start again."
+    try:
+        import_keras()
+        import keras
+    except ImportError as error:
+        raise DeviceError(f"Keras can't start its backend: {error}. {advice}") from error
+    name = str(keras.backend.backend())
+    if name not in BACKENDS:
+        raise DeviceError(f"Keras runs on {name}; napari-organelle needs {' or '.join(BACKENDS)}. {advice}")
+    return name
+
+
+@lru_cache(maxsize=1)
+def available_devices() -> tuple[Device, ...]:
+    """GPUs, best first, then the CPU.
+
+    Raises
+    ------
+    DeviceError
+        As for `backend_name`.
+    """
+    backend = backend_name()
+    gpus = _tensorflow_gpus() if backend == "tensorflow" else _torch_gpus()
+    return (*gpus, Device("cpu", backend, f"{_thread_count(backend)} threads"))
+
+
+def choose_device(name: str = "auto") -> Device:
+    """A device by its name; ``"auto"`` takes the first GPU, or the CPU where there is none.
+
+    Raises
+    ------
+    DeviceError
+        If there is none of that name; the message lists those that there are.
+    """
+    devices = available_devices()
+    if name == "auto":
+        return devices[0]
+    for device in devices:
+        if name in (device.name, f"{device.name}:0"):
+            return device
+    there = ", ".join(device.name for device in devices)
+    raise DeviceError(
+        f"There is no device {name!r}; this machine has {there} (Keras on {devices[-1].backend})."
+    )
+
+
+def describe(device: Device) -> str:
+    """One line for people: ``"CPU, 2 threads, Keras on tensorflow"``, ``"GPU 0: NVIDIA L4, 16-bit, …"``."""
+    number = device.name.partition(":")[2]
+    place = f"{f'GPU {number}'.strip()}: {device.label}" if device.is_gpu else f"CPU, {device.label}"
+    bits = ", 16-bit" if device.precision == "mixed_float16" else ""
+    return f"{place}{bits}, Keras on {device.backend}"
+
+
+def compile_network(
+    network: keras.Model, device: Device, output: Callable[[Any], Any]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a fast function of a network on a device.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built under ``keras.device(device.name)``.
+    device : Device
+        Where it was built.
+    output : callable
+        Backend tensor to backend tensor, applied to what the network answers.
+
+    Returns
+    -------
+    callable
+        (B, H, W, 3) float32 array to float32 array; a new B costs a new trace, so callers keep B fixed.
+    """
+    import keras
+
+    forward = _tensorflow_function if device.backend == "tensorflow" else _torch_function
+    run = forward(lambda batch: output(network(batch, training=False)))
+
+    def run_on_device(batch: np.ndarray) -> np.ndarray:
+        with keras.device(device.name):
+            return run(batch)
+
+    return run_on_device
+
+
+@dataclass(frozen=True)
+class DataParallel:
+    """Devices that each train on an equal share of every batch; their gradients are summed. Tensorflow only.
+
+    Parameters
+    ----------
+    strategy : tf.distribute.MirroredStrategy
+        Networks are built and compiled in its ``scope()``.
+    """
+
+    strategy: Any
+
+    @property
+    def count(self) -> int:
+        return int(self.strategy.num_replicas_in_sync)
+
+    def train_on_batch(self, network: keras.Model, *arrays: np.ndarray) -> float:
+        """One step of a compiled network; as its own ``train_on_batch``, for rows that `count` divides.
+
+        Parameters
+        ----------
+        network : keras.Model
+            Built and compiled in the strategy's scope.
+        *arrays : (B, ...) float32
+            Input, targets and weights.
+
+        Returns
+        -------
+        float
+            The loss.
+        """
+        network.make_train_function()
+        network.reset_metrics()
+        return float(network.train_function(iter([tuple(map(self._share, arrays))]))["loss"])
+
+    def _share(self, array: np.ndarray) -> Any:
+        import tensorflow as tf
+
+        parts = np.split(array, self.count)
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda replica: tf.constant(parts[replica.replica_id_in_sync_group])
+        )
+
+
+def device_names(text: str) -> list[str]:
+    """Names in ``"gpu:0,gpu:1"``; one name otherwise."""
+    return [name.strip() for name in text.split(",")]
+
+
+def data_parallel(names: Sequence[str]) -> DataParallel:
+    """Several devices, such as ``["gpu:0", "gpu:1"]``, as one.
+
+    Raises
+    ------
+    DeviceError
+        If Keras does not run on tensorflow, or a device isn't there.
+    """
+    if backend_name() != "tensorflow":
+        raise DeviceError("Training on several devices needs Keras on tensorflow: name one device.")
+    import tensorflow as tf
+
+    there = [device.name.removeprefix("/device:").lower() for device in tf.config.list_logical_devices()]
+    if missing := [name for name in names if name not in there]:
+        raise DeviceError(f"There is no device {missing[0]!r}; this machine has {', '.join(there)}.")
+    return DataParallel(tf.distribute.MirroredStrategy([f"/{name}" for name in names]))
+
+
+def out_of_memory_errors() -> tuple[type[BaseException], ...]:
+    """What the loaded backends raise when a device's memory is full; a smaller batch may then help."""
+    kinds: tuple[type[BaseException], ...] = ()
+    if tensorflow := sys.modules.get("tensorflow"):
+        kinds += (tensorflow.errors.ResourceExhaustedError,)
+    if torch := sys.modules.get("torch"):
+        kinds += (torch.cuda.OutOfMemoryError,)
+    return kinds
+
+
+def _thread_count(backend: str) -> int:
+    if backend == "torch":
+        import torch
+
+        return int(torch.get_num_threads())
+    import tensorflow as tf
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return int(tf.config.threading.get_intra_op_parallelism_threads() or cores)
+
+
+def _tensorflow_gpus() -> list[Device]:
+    import tensorflow as tf
+
+    devices = []
+    for index, gpu in enumerate(tf.config.list_physical_devices("GPU")):
+        _grow_memory(gpu)
+        details = tf.config.experimental.get_device_details(gpu)
+        half = details.get("compute_capability", (0, 0)) >= HALF_PRECISION_CAPABILITY
+        devices.append(_gpu(index, "tensorflow", details.get("device_name", gpu.name), half))
+    return devices
+
+
+def _grow_memory(gpu: Any) -> None:
+    """Take GPU memory as it is needed; left as it is where another plugin has started the GPU before."""
+    import tensorflow as tf
+
+    try:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        return
+
+
+def _torch_gpus() -> list[Device]:
+    import torch
+
+    if torch.backends.mps.is_available():
+        return [Device("mps", "torch", "Apple")]
+    return [
+        _gpu(
+            index,
+            "torch",
+            torch.cuda.get_device_name(index),
+            torch.cuda.get_device_capability(index) >= HALF_PRECISION_CAPABILITY,
+        )
+        for index in range(torch.cuda.device_count())
+    ]
+
+
+def _gpu(index: int, backend: str, label: str, half: bool) -> Device:
+    return Device(f"gpu:{index}", backend, label, "mixed_float16" if half else "float32")
+
+
+def _tensorflow_function(forward: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """A graph for each shape of batch."""
+    import tensorflow as tf
+
+    @cache
+    def graph(shape: tuple[int, ...]) -> Callable[[Any], Any]:
+        traced = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+        return cast(Callable[[Any], Any], traced)
+
+    return lambda batch: np.asarray(graph(batch.shape)(tf.constant(batch)).numpy())
+
+
+def _torch_function(forward: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    import keras
+    import torch
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return np.asarray(keras.ops.convert_to_numpy(forward(keras.ops.convert_to_tensor(batch))))
+
+    return run

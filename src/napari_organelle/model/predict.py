@@ -1,0 +1,238 @@
+"""Regions in, probabilities out, a batch at a time, while the next batches are read and prepared."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar, cast
+
+import numpy as np
+
+from napari_organelle.errors import DeviceError, ReadError
+from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.device import Device, out_of_memory_errors
+from napari_organelle.model.loaded import LoadedModel
+from napari_organelle.model.prediction import BatchDone, Prediction
+from napari_organelle.prepare.channels import ChannelMap
+from napari_organelle.prepare.cut import iter_windows, unfit_items
+from napari_organelle.prepare.pixels import PixelPlan, network_input
+from napari_organelle.prepare.regions import Regions
+from napari_organelle.read.image_set import ImageSet
+
+T = TypeVar("T")
+
+AHEAD = 3
+"""Batches that are read and prepared ahead of the network."""
+
+CPU_BATCH_PIXELS = 32 * 64 * 64
+GPU_BATCH_PIXELS = 256 * 224 * 224
+"""Pixels of network input in a batch whose size isn't given."""
+
+MAX_BATCH = 1024
+
+NOT_FINITE = "pixels that are NaN or infinite"
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """Network input of consecutive regions.
+
+    Parameters
+    ----------
+    start : int
+        Row of the first.
+    inputs : (B, n, n, 3) float32
+        In [0, 1]; zeros where a region is unfit.
+    reasons : tuple of str
+        Why each of the B regions can't be classified; ``""`` where it can.
+    """
+
+    start: int
+    inputs: np.ndarray
+    reasons: tuple[str, ...]
+
+    def note(self) -> str:
+        """A sentence on the regions that can't be classified; ``""`` where there are none."""
+        counts = Counter(filter(None, self.reasons))
+        return " ".join(f"{count} not classified: {reason.rstrip('.')}." for reason, count in counts.items())
+
+
+def predict(
+    bundle: ModelBundle,
+    image_set: ImageSet,
+    regions: Regions,
+    channel_map: ChannelMap,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+) -> Iterator[BatchDone]:
+    """Classify regions; close the generator to stop.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+        The model; loaded when the first batch is asked for.
+    image_set : ImageSet
+        Pixels in memory or lazy; a lazy set is read in bounded blocks.
+    regions : Regions
+        R windows.
+    channel_map : ChannelMap
+        Which channel fills each slot of the model.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"gpu:0"``...
+    batch_size : int, optional
+        Windows that the network takes at once; fitted to the device where not given. Halved, with a note,
+        when the device's memory is full.
+
+    Yields
+    ------
+    BatchDone
+        In the regions' order, without gaps. Regions that can't be read, hold a NaN or infinite pixel, or lack
+        a required channel get NaN probabilities and a note.
+
+    Raises
+    ------
+    ChannelError
+        If a required slot is empty.
+    ReadError
+        If pixels are bool or complex.
+    BundleError
+        If the weights were altered.
+    DeviceError
+        If the device isn't there, or its memory does not hold a single window.
+    """
+    channel_map.require()
+    model = bundle.load(device)
+    plan = bundle.spec.pixels
+    size = batch_size or fitting_batch(plan.input_size, model.device)
+    prepared = prepare_batches(image_set, regions, channel_map, plan, size)
+    with closing(read_ahead(prepared, AHEAD)) as batches:
+        for batch in batches:
+            probabilities, fitting = answer(model, batch.inputs, size)
+            notes = [batch.note()]
+            if fitting < size:
+                notes.append(
+                    f"The device's memory was full: {fitting} regions at once now, no longer {size}."
+                )
+                size = fitting
+            probabilities[np.array(batch.reasons) != ""] = np.nan
+            stop = batch.start + len(probabilities)
+            yield BatchDone(batch.start, stop, probabilities, len(regions), " ".join(filter(None, notes)))
+
+
+def collect(batches: Iterable[BatchDone], regions: Regions, bundle: ModelBundle) -> Prediction:
+    """Gather what `predict` yields; regions that it did not reach are NaN.
+
+    Parameters
+    ----------
+    batches : iterable of BatchDone
+        All of them, or those that came before a stop.
+    regions : Regions
+        As given to `predict`.
+    bundle : ModelBundle
+        As given to `predict`.
+    """
+    spec = bundle.spec
+    probabilities = np.full((len(regions), len(spec.classes)), np.nan, np.float32)
+    for batch in batches:
+        probabilities[batch.start : batch.stop] = batch.probabilities
+    return Prediction(regions, probabilities, spec.class_names, spec.task, bundle.id)
+
+
+def fitting_batch(input_size: int, device: Device) -> int:
+    """Batch size for inputs of `input_size` pixels a side on a device: a power of two."""
+    pixels = GPU_BATCH_PIXELS if device.is_gpu else CPU_BATCH_PIXELS
+    return min(MAX_BATCH, _power_of_two(max(1, pixels // input_size**2)))
+
+
+def prepare_batches(
+    image_set: ImageSet, regions: Regions, channel_map: ChannelMap, plan: PixelPlan, size: int
+) -> Iterator[PreparedBatch]:
+    """Read and prepare regions, `size` at a time."""
+    required = [i for slot, i in zip(channel_map.slots, channel_map.indices, strict=True) if slot.required]
+    unfit = unfit_items(image_set, required)
+    windows = iter_windows(image_set, regions.windows, channel_map.indices)
+    blank = np.zeros((len(channel_map.slots), 1, 1), image_set.data.dtype)
+    for start in range(0, len(regions), size):
+        pieces = list(islice(windows, size))
+        items = regions.windows[start : start + size, 0].tolist()
+        reasons = [
+            str(piece) if isinstance(piece, ReadError) else unfit.get(item, "")
+            for piece, item in zip(pieces, items, strict=True)
+        ]
+        inputs = network_input([blank if isinstance(piece, ReadError) else piece for piece in pieces], plan)
+        broken = ~np.isfinite(inputs[:, 0, 0, 0])
+        inputs[broken] = 0
+        reasons = [reason or NOT_FINITE * bool(b) for reason, b in zip(reasons, broken, strict=True)]
+        yield PreparedBatch(start, inputs, tuple(reasons))
+
+
+def read_ahead(source: Iterator[T], depth: int) -> Generator[T, None, None]:
+    """Run an iterator in a thread of its own, at most `depth` items ahead; its errors are raised here.
+
+    Closing it waits for the item that is being made, and for no other.
+    """
+    end = object()
+    pool = ThreadPoolExecutor(1, "read ahead")
+    try:
+        waiting = deque(pool.submit(next, source, end) for _ in range(depth))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, source, end))
+            yield cast(T, item)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def answer(model: LoadedModel, inputs: np.ndarray, size: int) -> tuple[np.ndarray, int]:
+    """Probabilities of a batch, and the size at which the device's memory held it.
+
+    Parameters
+    ----------
+    model : LoadedModel
+        On its device.
+    inputs : (B, n, n, 3) float32
+        In [0, 1].
+    size : int
+        Rows that go through the network at once; halved until they fit.
+
+    Returns
+    -------
+    (B, K) float32, int
+
+    Raises
+    ------
+    DeviceError
+        If not even one row fits.
+    """
+    while True:
+        try:
+            parts = [
+                _answer_padded(model, inputs[row : row + size], size) for row in range(0, len(inputs), size)
+            ]
+        except out_of_memory_errors() as error:
+            if size == 1:
+                raise DeviceError(
+                    f"The memory of {model.device.name} does not hold a single region: close other programs, "
+                    "or choose the device cpu."
+                ) from error
+            size //= 2
+        else:
+            return np.concatenate(parts), size
+
+
+def _answer_padded(model: LoadedModel, inputs: np.ndarray, size: int) -> np.ndarray:
+    """Probabilities of up to `size` rows, filled up to a power of two: each new size is compiled anew."""
+    rows = len(inputs)
+    missing = min(size, _power_of_two(2 * rows - 1)) - rows
+    if missing > 0:
+        inputs = np.pad(inputs, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    return model.probabilities(inputs)[:rows]
+
+
+def _power_of_two(limit: int) -> int:
+    """The largest power of two up to `limit`."""
+    return 1 << (limit.bit_length() - 1)

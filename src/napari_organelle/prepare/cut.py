@@ -1,0 +1,211 @@
+"""Cutting raw windows out of an ImageSet; lazy pixels are read once for many windows, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+
+import numpy as np
+
+from napari_organelle.errors import ReadError
+from napari_organelle.prepare.pixels import check_pixels
+from napari_organelle.read.image_set import ImageSet
+
+BLOCK_BYTES = 2**26
+"""Most that is held of a lazy array at once, unless one of its chunks is larger."""
+
+MAX_FILES = 64
+"""Most items whose files are read at once."""
+
+READERS = 4
+"""Threads that read files."""
+
+ARRAY_CHUNK = [1, 1024, 1024]
+"""Item, y and x of what counts as a chunk of an array in memory."""
+
+PLANNED_ROWS = 2**14
+"""Windows whose reading is planned at once."""
+
+MAX_WASTE = 4
+"""Chunks read for each one that a window needs."""
+
+UNREADABLE = (ReadError, OSError, ValueError, RuntimeError)
+"""What file formats and their decoders raise on a broken file."""
+
+ItemPixels = tuple[dict[int, np.ndarray | ReadError], tuple[int, int]]
+"""(C, y, x) pixels of items, or why they can't be read; and the y and x at which the pixels begin."""
+
+
+def cut(image_set: ImageSet, windows: np.ndarray, indices: Sequence[int | None]) -> list[np.ndarray]:
+    """Raw pixels of windows.
+
+    Parameters
+    ----------
+    image_set : ImageSet
+        Pixels in memory or lazy.
+    windows : (R, 5) int64
+        Columns item, y, x, height, width, in pixels. Where a window reaches past its item, the item's edge
+        pixels are repeated.
+    indices : sequence of int or None
+        Channel of each of S slots; an empty slot is 0.
+
+    Returns
+    -------
+    list of (S, height, width) arrays
+        In the set's dtype.
+
+    Raises
+    ------
+    ReadError
+        If pixels can't be read, or are bool or complex.
+    """
+    pieces = []
+    for piece in iter_windows(image_set, windows, indices):
+        if isinstance(piece, ReadError):
+            raise piece
+        pieces.append(piece)
+    return pieces
+
+
+def iter_windows(
+    image_set: ImageSet, windows: np.ndarray, indices: Sequence[int | None]
+) -> Iterator[np.ndarray | ReadError]:
+    """As `cut`, one window after the other; for a window that can't be read, the error in its place.
+
+    Windows that are neighbours in the list and in the image are read together: keep them in the image's
+    order.
+
+    Raises
+    ------
+    ReadError
+        If the pixels are bool or complex.
+    """
+    check_pixels(image_set.data.dtype)
+    channels = sorted({index for index in indices if index is not None})
+    slots = [(slot, channels.index(index)) for slot, index in enumerate(indices) if index is not None]
+    sizes = image_set.items[["height", "width"]].to_numpy(np.int64)
+    read = _read_box if image_set.files is None else _read_files
+    blocks = _box_blocks if image_set.files is None else _file_blocks
+    for part in (windows[row : row + PLANNED_ROWS] for row in range(0, len(windows), PLANNED_ROWS)):
+        boxes = _boxes(part, sizes)
+        for start, stop in blocks(image_set, boxes, len(channels)):
+            items, (top, left) = read(image_set, boxes[start:stop], channels)
+            for item, y, x, height, width in part[start:stop].tolist():
+                pixels = items[item]
+                if isinstance(pixels, ReadError):
+                    yield pixels
+                    continue
+                rows, columns = _span(y, height, sizes[item, 0], top), _span(x, width, sizes[item, 1], left)
+                window = np.zeros((len(indices), height, width), pixels.dtype)
+                for slot, channel in slots:
+                    window[slot] = pixels[channel, rows][:, columns]
+                yield window
+
+
+def _span(start: int, length: int, limit: int, low: int) -> slice | np.ndarray:
+    """Index of `length` pixels from `start` along an axis read from `low`; the edge's past the `limit`."""
+    if start >= 0 and start + length <= limit:
+        return slice(start - low, start - low + length)
+    return np.clip(np.arange(start, start + length), 0, limit - 1) - low
+
+
+def _boxes(windows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(R, 2, 3) int64: first and past-the-last item, y and x of the pixels, at least one, of each window."""
+    item, corner, extent = windows[:, 0], windows[:, 1:3], windows[:, 3:5]
+    limit = np.maximum(sizes[item], 1)
+    low = np.clip(corner, 0, limit - 1)
+    high = np.maximum(np.minimum(corner + extent, limit), low + 1)
+    return np.stack([np.column_stack([item, low]), np.column_stack([item + 1, high])], axis=1)
+
+
+def _file_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterator[tuple[int, int]]:
+    """Runs of windows on as many items as `BLOCK_BYTES` and `MAX_FILES` allow."""
+    item_bytes = image_set.data.dtype.itemsize * channels * prod(image_set.data.shape[2:])
+    most = min(MAX_FILES, max(1, BLOCK_BYTES // item_bytes))
+    start, items = 0, set[int]()
+    for row, item in enumerate(boxes[:, 0, 0].tolist()):
+        if item not in items and len(items) == most:
+            yield start, row
+            start, items = row, set()
+        items.add(item)
+    if items:
+        yield start, len(boxes)
+
+
+def _read_files(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> ItemPixels:
+    """Whole items, several files at a time."""
+
+    def read(item: int) -> np.ndarray | ReadError:
+        try:
+            return image_set.read(item, channels)
+        except ReadError as error:
+            return error
+
+    items = np.unique(boxes[:, 0, 0]).tolist()
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(items, pool.map(read, items), strict=True)), (0, 0)
+
+
+def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterator[tuple[int, int]]:
+    """Runs of windows on one box of an array.
+
+    A run grows while the box around it stays below `BLOCK_BYTES`, or touches a single chunk, and touches
+    at most `MAX_WASTE` chunks for each that its windows touch one by one.
+    """
+    data = image_set.data
+    chunk = ARRAY_CHUNK if isinstance(data, np.ndarray) else [data.chunksize[axis] for axis in (0, 2, 3)]
+    pixel_bytes = data.dtype.itemsize * channels
+    start, wanted = 0, 0
+    low: list[int] = []
+    high: list[int] = []
+    for row, (first, last) in enumerate(boxes.tolist()):
+        needed = _chunks_touched(first, last, chunk)
+        if row > start:
+            new_low, new_high = list(map(min, low, first)), list(map(max, high, last))
+            touched = _chunks_touched(new_low, new_high, chunk)
+            held = pixel_bytes * prod(stop - begin for begin, stop in zip(new_low, new_high, strict=True))
+            if touched == 1 or (held <= BLOCK_BYTES and touched <= MAX_WASTE * (wanted + needed)):
+                low, high, wanted = new_low, new_high, wanted + needed
+                continue
+            yield start, row
+        start, low, high, wanted = row, first, last, needed
+    if len(boxes):
+        yield start, len(boxes)
+
+
+def _chunks_touched(low: list[int], high: list[int], chunk: list[int]) -> int:
+    return prod(
+        (stop - 1) // size - begin // size + 1 for begin, stop, size in zip(low, high, chunk, strict=True)
+    )
+
+
+def _read_box(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> ItemPixels:
+    """The box around `boxes`; item by item where it can't be read at once."""
+    first, top, left = boxes[:, 0].min(axis=0).tolist()
+    last, bottom, right = boxes[:, 1].max(axis=0).tolist()
+    block = image_set.data[first:last, channels, top:bottom, left:right]
+    items: dict[int, np.ndarray | ReadError] = {}
+    try:
+        pixels = block if isinstance(block, np.ndarray) else block.compute(scheduler="threads")
+        return dict(zip(range(first, last), pixels, strict=True)), (top, left)
+    except UNREADABLE as error:
+        if last - first == 1:
+            name = image_set.items["item"].iloc[first]
+            return {first: ReadError(f"{name} can't be read: {error}")}, (top, left)
+    for item in range(first, last):
+        box = np.array([[[item, top, left], [item + 1, bottom, right]]])
+        items |= _read_box(image_set, box, channels)[0]
+    return items, (top, left)
+
+
+def unfit_items(image_set: ImageSet, indices: Sequence[int | None]) -> dict[int, str]:
+    """Items that can't be used, and why: no file for a channel of `indices`, or a problem in the table."""
+    used = {image_set.channel_names[index] for index in indices if index is not None}
+    columns = (image_set.items[name].astype(str) for name in ("missing", "problem"))
+    unfit = {}
+    for item, (missing, problem) in enumerate(zip(*columns, strict=True)):
+        lacking = sorted(used & set(missing.split(", "))) if missing else []
+        if problem or lacking:
+            unfit[item] = problem or f"no {' and no '.join(lacking)} channel"
+    return unfit

@@ -1,0 +1,264 @@
+"""Regions: the windows of an image that are classified, one answer each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_organelle.errors import RegionError
+
+if TYPE_CHECKING:
+    from napari_organelle.read.image_set import ImageSet
+
+RegionKind = Literal["image", "slices", "tiles", "objects", "points"]
+
+ROWS_AT_A_TIME = 1024
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Windows of an ImageSet, one for each answer.
+
+    Parameters
+    ----------
+    kind : {"image", "slices", "tiles", "objects", "points"}
+        What the windows were made from.
+    windows : (R, 5) int64
+        Columns item, y, x, height, width, in pixels; y and x may be negative and a window may reach past the
+        image: what lies outside is filled when pixels are cut.
+    ids : (R,) int64
+        For objects the label in the Labels image, for points the point's row, for tiles 1 + the tile's
+        position in the flattened (items, rows, columns) grid, otherwise 1..R.
+    grid : (rows, columns), optional
+        For tiles: how many there are along y and x in the largest item.
+    stride : int, optional
+        For tiles: pixels from one tile to the next.
+    """
+
+    kind: RegionKind
+    windows: np.ndarray
+    ids: np.ndarray
+    grid: tuple[int, int] | None = None
+    stride: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def centres(self) -> np.ndarray:
+        """Middle of each window as a (R, 3) float array of item, y, x; pixel centres are at whole numbers."""
+        middle = self.windows[:, :3].astype(float)
+        middle[:, 1:] += (self.windows[:, 3:] - 1) / 2
+        return middle
+
+
+def item_sizes(images: ImageSet) -> np.ndarray:
+    """Height and width of every item in pixels, without padding: (N, 2) int64."""
+    return images.items[["height", "width"]].to_numpy(np.int64)
+
+
+def pixels_from_um(length_um: float, pixel_size_um: float | None) -> int:
+    """A length in micrometres as a whole number of pixels, at least 1.
+
+    Raises
+    ------
+    RegionError
+        Where the image's pixel size is not known.
+    """
+    if not pixel_size_um:
+        raise RegionError(
+            f"a size of {length_um:g} µm needs the pixel size, and the image has none. "
+            "Give the size in pixels, or set the layer's scale and units."
+        )
+    return max(1, round(length_um / pixel_size_um))
+
+
+def image_regions(images: ImageSet) -> Regions:
+    """Every item of a set as one window of its own size (kind ``"image"``)."""
+    return _whole("image", images, np.arange(len(images)))
+
+
+def slice_regions(images: ImageSet, items: Sequence[int] | None = None) -> Regions:
+    """Some items of a set, or all, as one window each (kind ``"slices"``).
+
+    Parameters
+    ----------
+    images : ImageSet
+        N items.
+    items : sequence of int, optional
+        Which of them; all where not given.
+    """
+    return _whole("slices", images, np.arange(len(images)) if items is None else np.asarray(items, np.int64))
+
+
+def _whole(kind: RegionKind, images: ImageSet, items: np.ndarray) -> Regions:
+    if not len(items):
+        raise RegionError("expected at least one image to classify; the set is empty")
+    sizes = item_sizes(images)[items]
+    windows = np.column_stack([items, np.zeros_like(sizes), sizes]).astype(np.int64)
+    return Regions(kind, windows, np.arange(1, len(windows) + 1))
+
+
+def tile_regions(sizes: Any, tile: int, stride: int | None = None) -> Regions:
+    """A grid of square tiles over every item.
+
+    Tiles start at every multiple of ``stride``; the last row and column are moved inwards to end at the
+    border, so that the whole image is covered and every answer rests on real pixels alone.
+
+    Parameters
+    ----------
+    sizes : (height, width) or (N, 2) array of int
+        Size of the image, or of each item, in pixels.
+    tile : int
+        Side of a tile in pixels.
+    stride : int, optional
+        Pixels from one tile to the next: smaller than ``tile`` they overlap, larger they leave gaps.
+        ``tile`` where not given.
+
+    Returns
+    -------
+    Regions
+        Row by row, item by item; items smaller than the largest have only the tiles that they need.
+
+    Raises
+    ------
+    RegionError
+        If the tile or the stride is not positive, or an item is smaller than a tile.
+    """
+    stride = tile if stride is None else stride
+    if tile < 1 or stride < 1:
+        raise RegionError(f"expected a tile and a stride of at least 1 px; got {tile} and {stride}")
+    sizes = np.atleast_2d(np.asarray(sizes, np.int64))
+    _require_room(sizes, tile)
+    counts = -(-(sizes - tile) // stride) + 1
+    rows, columns = (int(n) for n in counts.max(axis=0))
+    parts = []
+    for item, ((height, width), (n_y, n_x)) in enumerate(zip(sizes, counts, strict=True)):
+        row, column = (index.ravel() for index in np.indices((n_y, n_x)))
+        y = np.minimum(row * stride, height - tile)
+        x = np.minimum(column * stride, width - tile)
+        parts.append(
+            np.column_stack([np.full_like(y, item), y, x, (item * rows + row) * columns + column + 1])
+        )
+    table = np.concatenate(parts)
+    windows = np.column_stack([table[:, :3], np.full((len(table), 2), tile)])
+    return Regions("tiles", windows.astype(np.int64), table[:, 3].astype(np.int64), (rows, columns), stride)
+
+
+def _require_room(sizes: np.ndarray, tile: int) -> None:
+    if len(sizes) == 0:
+        raise RegionError("expected at least one image to cut tiles from; the set is empty")
+    smallest = int(sizes.min())
+    if tile > smallest:
+        height, width = sizes[sizes.min(axis=1).argmin()]
+        raise RegionError(
+            f"tiles of {tile} px do not fit an image of {height} x {width} px. "
+            f"Choose tiles of at most {smallest} px, or classify the whole image."
+        )
+
+
+def object_regions(labels: Any, window: int, shape: tuple[int, ...] | None = None) -> Regions:
+    """A square window around the centroid of every object of a label image.
+
+    Parameters
+    ----------
+    labels : (Y, X) or (N, Y, X) integer array, numpy or dask
+        0 is background. In a stack each item's objects are regions of their own, whether or not a label
+        comes back in another item.
+    window : int
+        Side of the windows in pixels.
+    shape : tuple of int, optional
+        Shape (Y, X) or (N, Y, X) that the labels must have to fit the image; (Y, X) and (1, Y, X) are one.
+
+    Returns
+    -------
+    Regions
+        Ordered by item and label.
+
+    Raises
+    ------
+    RegionError
+        If the labels are not integers, have another shape than the image, or hold no object.
+    """
+    if np.dtype(labels.dtype).kind not in "iu":
+        raise RegionError(
+            f"expected whole-number labels, one number an object; got {labels.dtype}. "
+            "Label the mask's connected parts first, or use 'find cells'."
+        )
+    stack = labels[None] if labels.ndim == 2 else labels
+    if shape is not None and stack.shape != (shape if len(shape) == 3 else (1, *shape)):
+        raise RegionError(
+            f"the labels have shape {labels.shape}, the image {tuple(shape)}. "
+            "Pick labels that were made from this image."
+        )
+    parts = [_object_windows(plane, item, window) for item, plane in enumerate(stack)]
+    table = np.concatenate(parts)
+    if not len(table):
+        raise RegionError("the labels hold no object: every pixel is 0. Draw or find cells first.")
+    return Regions("objects", table[:, :5], table[:, 5])
+
+
+def _object_windows(plane: Any, item: int, window: int) -> np.ndarray:
+    """Rows item, y, x, height, width, label of the objects of one (Y, X) plane, read in strips."""
+    ids, counts, sums = [], [], []
+    for start in range(0, plane.shape[0], ROWS_AT_A_TIME):
+        strip = np.asarray(plane[start : start + ROWS_AT_A_TIME])
+        y, x = np.nonzero(strip > 0)
+        strip_ids, inverse = np.unique(strip[y, x], return_inverse=True)
+        ids.append(strip_ids.astype(np.int64))
+        counts.append(np.bincount(inverse, minlength=len(strip_ids)))
+        sums.append([np.bincount(inverse, axis, len(strip_ids)) for axis in (y + start, x)])
+    labels, inverse = np.unique(np.concatenate(ids), return_inverse=True)
+    total = np.bincount(inverse, np.concatenate(counts), len(labels))
+    summed = np.concatenate(sums, axis=1)
+    centroids = [np.bincount(inverse, axis, len(labels)) / np.maximum(total, 1) for axis in summed]
+    y, x = (_window_start(centre, window) for centre in centroids)
+    side = np.full_like(labels, window)
+    return np.column_stack([np.full_like(labels, item), y, x, side, side, labels])
+
+
+def point_regions(points: np.ndarray, window: int, sizes: Any) -> Regions:
+    """A square window around every point.
+
+    Parameters
+    ----------
+    points : (R, 2) or (R, 3) float array
+        y, x or item, y, x in pixels; pixel centres are at whole numbers.
+    window : int
+        Side of the windows in pixels.
+    sizes : (height, width) or (N, 2) array of int
+        Size of the image, or of each item, in pixels.
+
+    Raises
+    ------
+    RegionError
+        If there is no point, or points lie outside the image.
+    """
+    points = np.asarray(points, float)
+    if not len(points):
+        raise RegionError("expected points to classify around; the layer has none. Add points first.")
+    if points.shape[1] == 2:
+        points = np.column_stack([np.zeros(len(points)), points])
+    sizes = np.atleast_2d(np.asarray(sizes, np.int64))
+    item = np.round(points[:, 0]).astype(np.int64)
+    known = (item >= 0) & (item < len(sizes))
+    limits = sizes[np.where(known, item, 0)]
+    within = (points[:, 1:] >= -0.5) & (points[:, 1:] < limits - 0.5)
+    outside = np.flatnonzero(~(known & within.all(axis=1)))
+    if len(outside):
+        named = ", ".join(map(str, outside[:NAMED_AT_MOST])) + (", …" if len(outside) > NAMED_AT_MOST else "")
+        raise RegionError(
+            f"{len(outside)} of {len(points)} points lie outside the image of "
+            f"{limits[outside[0]][0]} x {limits[outside[0]][1]} px: rows {named}. Move or delete them."
+        )
+    y, x = (_window_start(points[:, axis], window) for axis in (1, 2))
+    side = np.full_like(item, window)
+    return Regions("points", np.column_stack([item, y, x, side, side]), np.arange(len(points)))
+
+
+def _window_start(centre: np.ndarray, window: int) -> np.ndarray:
+    """First pixel of a window of this side whose middle is nearest to the centre."""
+    return np.floor(centre - (window - 1) / 2 + 0.5).astype(np.int64)

@@ -1,0 +1,199 @@
+"""ImageSet: lazy pixels, channels and a table of items; every reader returns one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_organelle.errors import ReadError
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+    from napari_organelle.read.files import ItemFiles
+
+LABEL_SEPARATOR = "|"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of an image.
+
+    Parameters
+    ----------
+    name : str
+        What the channel shows, such as ``"protein"`` or ``"nucleus"``.
+    colormap : str
+        Name of a napari colormap.
+    """
+
+    name: str
+    colormap: str = "gray"
+
+
+class NoImagesError(ReadError):
+    """There are labels, but not one of the images that they belong to.
+
+    Attributes
+    ----------
+    kind : str
+        As in ImageSet.
+    items : DataFrame
+        As in ImageSet, with the labels and without sizes.
+    problems : tuple of str
+        As in ImageSet.
+    """
+
+    def __init__(self, message: str, *, kind: str, items: pd.DataFrame, problems: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.items = items
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSet:
+    """Images of one kind with their channels and a table of items.
+
+    Parameters
+    ----------
+    kind : str
+        Which reader made it, such as ``"deepyeast"`` or ``"hpa"``; ``"array"`` for pixels that are no file.
+    source : Path or None
+        The file or folder that was opened.
+    data : (N, C, Y, X) numpy or dask array
+        Raw pixels, one chunk an item and channel. Items smaller than (Y, X) are padded with zeros at the
+        bottom and right; ``items`` has their true ``height`` and ``width``.
+    channels : tuple of Channel
+        One for each index of axis C.
+    items : DataFrame
+        One row for each index of axis N. Always has ``item`` (str, a unique name), ``path`` (str), ``label``
+        (str; several are joined by ``"|"``, ``""`` where unknown), ``height`` and ``width`` (pixels),
+        ``missing`` (str, names of channels without a file, joined by ``", "``) and ``problem`` (str, ``""``
+        where fine). A reader adds what it knows: ``split``, ``plate``, ``row``, ``column``, ``field``,
+        ``cell``, ``well``, ``gene``...
+    class_names : tuple of str
+        The classes that labels may take, in index order; empty where no labels are known.
+    pixel_size_um : float or None
+        Micrometres per pixel in y and x, where the files or their format say it.
+    problems : tuple of str
+        What was wrong and skipped, a sentence each, with the file's name.
+    files : ItemFiles, optional
+        Where `data` was made from files: what decodes them.
+    masks : (N, Y, X) dask or numpy array of int, optional
+        Instance masks that came with the images, 0 for background, padded like `data`.
+    """
+
+    kind: str
+    source: Path | None
+    data: da.Array | np.ndarray
+    channels: tuple[Channel, ...]
+    items: pd.DataFrame
+    class_names: tuple[str, ...] = ()
+    pixel_size_um: float | None = None
+    problems: tuple[str, ...] = field(default=())
+    files: ItemFiles | None = None
+    masks: da.Array | np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 4:
+            raise ValueError(f"data must have axes (N, C, Y, X); it has shape {self.data.shape}")
+        if len(self.channels) != self.data.shape[1]:
+            raise ValueError(f"{len(self.channels)} channels are named but data has {self.data.shape[1]}")
+        if len(self.items) != self.data.shape[0]:
+            raise ValueError(
+                f"the item table has {len(self.items)} rows but data has {self.data.shape[0]} items"
+            )
+
+    def __len__(self) -> int:
+        return int(self.data.shape[0])
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return tuple(channel.name for channel in self.channels)
+
+    def read(self, index: int, channels: Sequence[int] | None = None) -> np.ndarray:
+        """Pixels of one item at its own size.
+
+        Unlike `data`, which shows a broken file blank with a warning, this never makes pixels up.
+
+        Parameters
+        ----------
+        index : int
+            Row of ``items``.
+        channels : sequence of int, optional
+            Which channels, in this order; all where not given.
+
+        Returns
+        -------
+        (C, height, width) array
+            Raw pixels in the set's dtype, without padding; 0 for a channel in the item's ``missing``.
+
+        Raises
+        ------
+        ReadError
+            If a file of the item is damaged, gone, or not what the table says.
+        """
+        wanted = list(range(len(self.channels)) if channels is None else channels)
+        row = self.items.iloc[index]
+        if self.files is not None:
+            if not any(self.files.paths[index]):
+                raise ReadError(f"{row['item']}: it has no file; {row['problem']}")
+            return self.files.read(index, wanted)
+        return np.asarray(self.data[index, wanted, : int(row["height"]), : int(row["width"])])
+
+    def channel_data(self, channel: int) -> da.Array | np.ndarray:
+        """One channel of all items, (N, Y, X): faster to step through than a slice of a long `data`."""
+        return self.data[:, channel] if self.files is None else self.files.lazy(channel)
+
+    @classmethod
+    def from_array(
+        cls,
+        data: da.Array | np.ndarray,
+        channels: tuple[Channel, ...],
+        *,
+        name: str = "image",
+        source: Path | None = None,
+        pixel_size_um: float | None = None,
+    ) -> ImageSet:
+        """Wrap pixels that are already at hand, such as the layers of a viewer.
+
+        Parameters
+        ----------
+        data : (N, C, Y, X) numpy or dask array
+            Raw pixels.
+        channels : tuple of Channel
+            One for each index of axis C.
+        name : str
+            Names the items: ``name`` where there is one, else ``name[0]``, ``name[1]``...
+        source : Path, optional
+            File that the pixels came from.
+        pixel_size_um : float, optional
+            Micrometres per pixel.
+        """
+        count, _, height, width = data.shape
+        names = [name] if count == 1 else [f"{name}[{index}]" for index in range(count)]
+        items = pd.DataFrame(
+            {
+                "item": names,
+                "path": str(source or ""),
+                "label": "",
+                "height": height,
+                "width": width,
+                "missing": "",
+                "problem": "",
+            }
+        )
+        return cls(
+            kind="array",
+            source=source,
+            data=data,
+            channels=channels,
+            items=items,
+            pixel_size_um=pixel_size_um,
+        )

@@ -1,0 +1,1 @@
+"""Prediction to plain layer data, tables and figures; no napari here."""

@@ -1,0 +1,41 @@
+"""The legend: every class with its colour and how often it was called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_organelle.model.prediction import UNSURE, Prediction
+from napari_organelle.model.spec import OrganelleClass
+from napari_organelle.show.colours import UNSURE_COLOUR, colour_codes
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """A class, its colour ``#rrggbb``, and the rows of the regions that are called so."""
+
+    name: str
+    colour: str
+    rows: np.ndarray
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+
+def legend(
+    prediction: Prediction, classes: Sequence[OrganelleClass], threshold: float | np.ndarray
+) -> list[LegendEntry]:
+    """One entry a class in the model's order, and one for unsure; a region with two classes is in both."""
+    codes = colour_codes(prediction, threshold)
+    if prediction.task == "single":
+        called = codes[:, None] == np.arange(len(classes))
+    else:
+        called = (prediction.probabilities >= threshold) & prediction.answered()[:, None]
+    entries = [
+        LegendEntry(each.name, each.colour, np.flatnonzero(called[:, index]))
+        for index, each in enumerate(classes)
+    ]
+    return [*entries, LegendEntry(UNSURE, UNSURE_COLOUR, np.flatnonzero(codes == len(classes)))]

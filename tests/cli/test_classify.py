@@ -1,0 +1,221 @@
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_organelle.cli import classify, main
+from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.predict import collect, predict
+from napari_organelle.prepare.channels import ChannelMap
+from napari_organelle.prepare.regions import tile_regions
+from napari_organelle.read.image_set import Channel, ImageSet
+
+FIXED = ["source", "item", "region", "y", "x", "height", "width", "called", "confidence", "p_er", "p_nucleus"]
+COLUMNS = [*FIXED, "p_vacuole"]
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Path:
+    """A two-channel uint16 field of 96 x 128 pixels with three bright discs in both."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :128]
+    discs = sum((np.hypot(y - cy, x - cx) < 12) * 3000.0 for cy, cx in [(25, 30), (60, 90), (70, 35)])
+    pixels = np.stack([discs, discs * rng.random((96, 128))]) + rng.integers(90, 110, (2, 96, 128))
+    path = tmp_path / "field.tif"
+    tifffile.imwrite(path, pixels.astype(np.uint16), imagej=True, metadata={"axes": "CYX"})
+    return path
+
+
+def run(*args: object) -> int:
+    return main(["classify", *map(str, args), "--device", "cpu"])
+
+
+def table_of(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def test_tiles_are_written_as_the_engine_answers_them(field: Path, tiny_bundle: ModelBundle, tmp_path: Path):
+    out = tmp_path / "out.csv"
+    options = ("--regions", "tiles", "--tile", 32, "--stride", 16, "--channels", "cytosol=0,protein=1")
+    assert run(field, "--model", tiny_bundle.path, *options, "-o", out) == 0
+    table = table_of(out)
+    assert list(table.columns) == COLUMNS
+    assert set(table["source"]) == {str(field)}
+    assert len(table) == 5 * 7
+    assert table.loc[8, ["y", "x", "height", "width"]].tolist() == [16, 16, 32, 32]
+    images = ImageSet.from_array(tifffile.imread(field)[None], (Channel("a"), Channel("b")))
+    regions = tile_regions((96, 128), 32, 16)
+    channels = ChannelMap(tiny_bundle.spec.slots, (0, 1), ("a", "b"))
+    prediction = collect(predict(tiny_bundle, images, regions, channels, device="cpu"), regions, tiny_bundle)
+    np.testing.assert_allclose(table[COLUMNS[-3:]], prediction.probabilities, atol=1e-5)
+    assert table["called"].tolist() == prediction.called(0.5)
+
+
+def test_channels_threshold_and_batch_are_heeded(field: Path, tiny_bundle: ModelBundle, tmp_path: Path):
+    tables = []
+    for index, options in enumerate(
+        [("cytosol=0,protein=1", 8), ("cytosol=0,protein=1", 3), ("cytosol=1,protein=0", 8)]
+    ):
+        out = tmp_path / f"{index}.csv"
+        chosen = ("--channels", options[0], "--batch", options[1], "--threshold", 0.999)
+        assert run(field, "--model", tiny_bundle.path, "--regions", "tiles", *chosen, "-o", out) == 0
+        tables.append(table_of(out))
+    assert set(tables[0]["called"]) == {"unsure"}
+    np.testing.assert_allclose(tables[0]["p_er"], tables[1]["p_er"], atol=1e-5)
+    assert np.abs(tables[0]["p_er"] - tables[2]["p_er"]).max() > 1e-3
+
+
+def test_objects_of_a_label_image_and_points_of_a_table(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path
+):
+    labels = np.zeros((96, 128), np.uint16)
+    labels[20:30, 25:35] = 7
+    labels[90:, 120:] = 3
+    imageio.imwrite(tmp_path / "labels.png", labels)
+    out = tmp_path / "objects.csv"
+    assert run(field, "--model", tiny_bundle.path, "--labels", tmp_path / "labels.png", "-o", out) == 0
+    table = table_of(out)
+    assert table["region"].tolist() == [3, 7]
+    assert np.isfinite(table["confidence"]).all()
+    (tmp_path / "points.csv").write_text("index,axis-0,axis-1\n0,25,30\n1,60,90\n")
+    out = tmp_path / "points_out.csv"
+    assert run(field, "--model", tiny_bundle.path, "--points", tmp_path / "points.csv", "-o", out) == 0
+    table = table_of(out)
+    assert (table["y"] + (table["height"] - 1) / 2 - [25, 60]).abs().max() <= 0.5
+    assert (table["x"] + (table["width"] - 1) / 2 - [30, 90]).abs().max() <= 0.5
+
+
+def test_cells_are_found_where_no_labels_are_given(field: Path, tiny_bundle: ModelBundle, tmp_path: Path):
+    out = tmp_path / "cells.csv"
+    assert run(field, "--model", tiny_bundle.path, "--regions", "objects", "-o", out) == 0
+    table = table_of(out)
+    centres = {
+        (round(y + h / 2), round(x + w / 2)) for y, x, h, w in table[["y", "x", "height", "width"]].to_numpy()
+    }
+    assert len(centres) == 3
+    for y, x in [(25, 30), (60, 90), (70, 35)]:
+        assert min(np.hypot(y - cy, x - cx) for cy, cx in centres) < 3
+
+
+def test_a_labelled_set_keeps_its_labels(tiny_bundle: ModelBundle, tmp_path: Path):
+    rng = np.random.default_rng(0)
+    for name in ("er", "vacuole"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for index in range(2):
+            pixels = rng.integers(0, 255, (40, 40, 3)).astype(np.uint8)
+            imageio.imwrite(tmp_path / "set" / name / f"{index}.png", pixels)
+    out = tmp_path / "out.csv"
+    assert run(tmp_path / "set", "--model", tiny_bundle.path, "--channels", "protein=1", "-o", out) == 0
+    table = table_of(out)
+    assert list(table.columns) == [*COLUMNS, "label"]
+    assert table["label"].tolist() == ["er", "er", "vacuole", "vacuole"]
+    assert (table[["height", "width"]] == 40).all(axis=None)
+
+
+def test_a_broken_path_is_skipped_and_said_so(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "bad.tif").write_text("no image")
+    out = tmp_path / "out.csv"
+    assert run(field, tmp_path / "bad.tif", "--model", tiny_bundle.path, "-o", out) == 1
+    assert len(table_of(out)) == 1
+    assert "bad.tif" in capsys.readouterr().err
+
+
+def test_a_model_that_learned_nothing_is_announced(
+    field: Path, make_bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    bundle = make_bundle(scores={"verdict": "learned nothing"})
+    assert run(field, "--model", bundle.path, "-o", tmp_path / "out.csv") == 0
+    assert "learned nothing better than guessing" in capsys.readouterr().err
+
+
+def test_ctrl_c_writes_what_is_done(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*args, **kwargs):
+        running = predict(*args, **kwargs)
+        yield next(running)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(classify, "predict", interrupted)
+    out = tmp_path / "out.csv"
+    options = ("--regions", "tiles", "--batch", 4)
+    assert run(field, "--model", tiny_bundle.path, *options, "-o", out) == 130
+    table = table_of(out)
+    assert len(table) == 12
+    assert table["confidence"].notna().tolist() == [True] * 4 + [False] * 8
+    assert table["called"].isna().tolist() == [False] * 4 + [True] * 8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--regions", "points"), "add --points"),
+        (("--points", "none.csv"), "none.csv can't be read"),
+        (("--points", "names.csv"), "must have the columns y and x"),
+        (("--labels", "none.png"), "no such file"),
+        (("--regions", "tiles", "--tile", 500), "tiles of 500 px do not fit"),
+        (("--channels", "nucleus=0"), "no slot 'nucleus'"),
+        (("--batch", 0), "--batch must be at least 1"),
+        (("--threshold", 3), "--threshold must be from 0 to 1"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, options, message: str, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("names.csv").write_text("a,b\n1,2\n")
+    assert run(field, "--model", tiny_bundle.path, *options, "-o", "out.csv") == 2
+    assert message in capsys.readouterr().err
+    assert not Path("out.csv").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(field: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys):
+    args = ["classify", field, "--model", tiny_bundle.path, "--device", "gpu:7", "-o", tmp_path / "out.csv"]
+    assert main([str(arg) for arg in args]) == 2
+    assert "no device 'gpu:7'" in capsys.readouterr().err
+
+
+def test_an_output_that_is_there_stays_without_force(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys
+):
+    out = tmp_path / "out.csv"
+    out.write_text("precious")
+    assert run(field, "--model", tiny_bundle.path, "-o", out) == 2
+    assert out.read_text() == "precious"
+    assert "--force" in capsys.readouterr().err
+    assert run(field, "--model", tiny_bundle.path, "-o", out, "--force") == 0
+    assert len(table_of(out)) == 1
+
+
+@pytest.mark.real_data
+def test_real_sets_and_fields_in_every_region_mode(tiny_bundle: ModelBundle, real_data: Path, tmp_path: Path):
+    field = real_data / "yeast_fields" / "r01c01f01p01-ch3sk1fk1fl1.tiff"
+    masks = real_data / "yeast_fields" / "r01c01f01p01_labeled.tiff"
+    atlas = real_data / "hpa2021" / "train"
+    (tmp_path / "places.csv").write_text("y,x\n500,500\n0,0\n")
+    protein = ("--channels", "protein=0")
+    both = ("--channels", "protein=protein,cytosol=ER")
+    cases = {
+        "slices": (real_data / "yeast_cyclops", "--regions", "slices"),
+        "tiles": (atlas, "--regions", "tiles", "--tile", 512, *both),
+        "masks": (atlas, "--regions", "objects", *both),
+        "objects": (field, "--labels", masks, *protein),
+        "points": (field, "--points", tmp_path / "places.csv", *protein),
+        "image": (field, *protein),
+    }
+    rows = {}
+    for name, options in cases.items():
+        assert run(*options, "--model", tiny_bundle.path, "-o", tmp_path / f"{name}.csv") == 0
+        table = table_of(tmp_path / f"{name}.csv")
+        assert np.isfinite(table["confidence"]).all()
+        rows[name] = len(table)
+    assert rows["tiles"] == 2 * 16 + 36
+    assert rows["objects"] == len(np.unique(tifffile.imread(masks))) - 1
+    assert rows["slices"] > 400
+    assert (rows["points"], rows["image"]) == (2, 1)
+    assert rows["masks"] > 20

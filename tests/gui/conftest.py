@@ -1,0 +1,125 @@
+"""A tiny model, a prediction that needs no network, and devices that nobody asks for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+import pytest
+
+from napari_organelle.gui import classify, request
+from napari_organelle.gui.classify import ClassifyWidget
+from napari_organelle.model.bundle import ModelBundle, ModelSpec, OrganelleClass, save_bundle
+from napari_organelle.model.prediction import BatchDone
+from napari_organelle.model.vgg16 import NetworkPlan, weight_shapes
+from napari_organelle.prepare.channels import Slot
+from napari_organelle.prepare.cut import cut
+from napari_organelle.prepare.pixels import PixelPlan
+
+CLASSES = (OrganelleClass("bright", "#ff0000"), OrganelleClass("dark", "#0000ff"))
+YEAST = (Slot("cytosol", ("mCherry", "red"), required=False), Slot("protein", ("GFP", "green")))
+NETWORK = NetworkPlan(width=1 / 64, blocks=(1,), units=())
+
+
+def save_model(folder: Path, name: str, **changes: Any) -> ModelBundle:
+    """A bundle with weights of zero."""
+    values: dict[str, Any] = {
+        "name": name,
+        "classes": CLASSES,
+        "task": "single",
+        "slots": YEAST,
+        "pixels": PixelPlan(32, 16),
+        "network": NETWORK,
+        "thresholds": (0.5,),
+        "scores": {"macro_f1": 0.9, "trivial": {"macro_f1": 0.2}, "verdict": "ok"},
+    }
+    spec = ModelSpec(**(values | changes))
+    shapes = weight_shapes(spec.network, len(spec.classes), spec.pixels.input_size)
+    weights = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()}
+    return save_bundle(folder / f"{name}.organelle", spec, weights)
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of models, with `tiny` in it and none of those that come with the package."""
+    folder = tmp_path / "models"
+    save_model(folder, "tiny")
+    monkeypatch.setenv("NAPARI_ORGANELLE_MODELS", str(folder))
+    monkeypatch.setattr("napari_organelle.model.bundle.IMAGENET_FILE", tmp_path / "none" / "weights.npz")
+    return folder
+
+
+class FakePredict:
+    """Says how bright the protein of each window is, a few windows at a time.
+
+    Parameters
+    ----------
+    batch : int
+        Windows in a batch.
+    """
+
+    def __init__(self, batch: int = 4) -> None:
+        self.batch = batch
+        self.go = threading.Event()
+        self.go.set()
+        self.stepwise = False
+        self.calls = 0
+        self.closed = threading.Event()
+        self.error: Exception | None = None
+        self.note = ""
+
+    def __call__(
+        self, bundle: Any, images: Any, regions: Any, channels: Any, **options: Any
+    ) -> Iterator[BatchDone]:
+        self.calls += 1
+        try:
+            for start in range(0, len(regions), self.batch):
+                self.go.wait(10)
+                if self.stepwise:
+                    self.go.clear()
+                if self.error is not None and start:
+                    raise self.error
+                windows = regions.windows[start : start + self.batch]
+                pieces = cut(images, windows, channels.indices)
+                bright = np.array([piece[-1].mean() / 255 for piece in pieces], np.float32)
+                probabilities = np.stack([bright, 1 - bright], axis=1)
+                yield BatchDone(start, start + len(windows), probabilities, len(regions), self.note)
+        finally:
+            self.closed.set()
+
+
+@pytest.fixture
+def predict(monkeypatch: pytest.MonkeyPatch) -> FakePredict:
+    fake = FakePredict()
+    monkeypatch.setattr(request, "predict", fake)
+    return fake
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[[], napari.Viewer]) -> napari.Viewer:
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_widget(
+    viewer: napari.Viewer, models: Path, predict: FakePredict, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> Callable[[], ClassifyWidget]:
+    """Opens the widget from the manifest, as a user does; its devices are known at once."""
+    monkeypatch.setattr(classify, "ask_devices", lambda: iter([[("cpu", "CPU, 2 threads")]]))
+
+    def open_() -> ClassifyWidget:
+        _, widget = viewer.window.add_plugin_dock_widget("napari-organelle", "Classify organelles")
+        qtbot.waitUntil(lambda: widget.devices != [])
+        return widget
+
+    return open_
+
+
+@pytest.fixture
+def finish(qtbot: Any) -> Callable[[ClassifyWidget], None]:
+    """Waits until the widget's job is over."""
+    return lambda widget: qtbot.waitUntil(lambda: widget._job is None, timeout=20_000)
