@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from napari_organelle.model.train import TrainingPlan, train
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
+from napari_organelle.train.run import TrainingPlan, train
 
 PLACES = {"AAC1": "mitochondrion", "AAH1": "cytoplasm", "AAP1": "cytoplasm"}
 LABELLED = (1, 2, 5, 10, 20)

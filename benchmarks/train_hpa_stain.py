@@ -23,16 +23,16 @@ from sklearn.preprocessing import StandardScaler
 
 from napari_organelle.cli.train import follow
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.examples import Examples
 from napari_organelle.model.predict import collect, predict
-from napari_organelle.model.recipes import DEFAULT
-from napari_organelle.model.train import TrainingPlan, TrainingResult
 from napari_organelle.model.vgg16 import NetworkPlan
 from napari_organelle.prepare.channels import ChannelMap, Slot
 from napari_organelle.prepare.cut import cut
 from napari_organelle.prepare.regions import Regions, image_regions, tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.read.open import open_image_set
+from napari_organelle.train.examples import Examples
+from napari_organelle.train.recipes import DEFAULT
+from napari_organelle.train.run import TrainingPlan, TrainingResult
 
 STAINS = {"nucleus": "nucleus", "microtubules": "microtubules", "ER": "endoplasmic reticulum"}
 SIZES = {512: 1, 256: 3, 128: 3}

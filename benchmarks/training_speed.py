@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_organelle.model.checkpoint import Progress
 from napari_organelle.model.device import choose_device
-from napari_organelle.model.features import FeatureCache
-from napari_organelle.model.fitting import Material, Stage, compile_for, fit, initialise
-from napari_organelle.model.recipes import DEFAULT
-from napari_organelle.model.train import TrainingPlan, train
 from napari_organelle.model.vgg16 import build_head
 from napari_organelle.read.open import open_image_set
+from napari_organelle.train.checkpoint import Progress
+from napari_organelle.train.features import FeatureCache
+from napari_organelle.train.fitting import Material, Stage, compile_for, fit, initialise
+from napari_organelle.train.recipes import DEFAULT
+from napari_organelle.train.run import TrainingPlan, train
 
 VECTORS, CLASSES, EPOCHS = 10_000, 12, 5
 

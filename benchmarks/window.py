@@ -16,7 +16,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtTest import QTest
 
-from napari_organelle.gui.classify import ClassifyWidget
+from napari_organelle.gui.classify.widget import ClassifyWidget
 from napari_organelle.model.bundle import open_bundle
 
 TICK_MS = 5

@@ -16,9 +16,10 @@ MAY_IMPORT = {
     "read": {"errors", "simulate"},
     "prepare": {"errors", "read"},
     "model": {"errors", "read", "prepare"},
-    "show": {"errors", "read", "prepare", "model"},
-    "gui": {"errors", "read", "prepare", "model", "show", "simulate"},
-    "cli": {"errors", "read", "prepare", "model", "show", "simulate", "gui"},
+    "train": {"errors", "read", "prepare", "model"},
+    "show": {"errors", "read", "prepare", "model", "train"},
+    "gui": {"errors", "read", "prepare", "model", "train", "show", "simulate"},
+    "cli": {"errors", "read", "prepare", "model", "train", "show", "simulate", "gui"},
 }
 MODULES = sorted(
     ".".join(("napari_organelle", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")

@@ -11,8 +11,8 @@ import napari
 import numpy as np
 import pytest
 
-from napari_organelle.gui import classify, request
-from napari_organelle.gui.classify import ClassifyWidget
+from napari_organelle.gui.classify import request, widget
+from napari_organelle.gui.classify.widget import ClassifyWidget
 from napari_organelle.model.bundle import ModelBundle, ModelSpec, OrganelleClass, save_bundle
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.vgg16 import NetworkPlan, weight_shapes
@@ -109,7 +109,7 @@ def open_widget(
     viewer: napari.Viewer, models: Path, predict: FakePredict, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> Callable[[], ClassifyWidget]:
     """Opens the widget from the manifest, as a user does; its devices are known at once."""
-    monkeypatch.setattr(classify, "ask_devices", lambda: iter([[("cpu", "CPU, 2 threads")]]))
+    monkeypatch.setattr(widget, "ask_devices", lambda: iter([[("cpu", "CPU, 2 threads")]]))
 
     def open_() -> ClassifyWidget:
         _, widget = viewer.window.add_plugin_dock_widget("napari-organelle", "Classify organelles")

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_organelle.model.recipes import DEFAULT
-from napari_organelle.model.train import TrainingPlan, TrainingResult, train
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.show.report import draw_confusion, draw_curves, draw_examples, write_report
+from napari_organelle.train.recipes import DEFAULT
+from napari_organelle.train.run import TrainingPlan, TrainingResult, train
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +14,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A run on noise: 40 images of two made-up classes."""
     from dataclasses import replace
 
-    from napari_organelle.model.recipes import FitPlan
     from napari_organelle.model.vgg16 import NetworkPlan
+    from napari_organelle.train.recipes import FitPlan
 
     folder = tmp_path_factory.mktemp("report")
     images = ImageSet.from_array(

@@ -10,11 +10,11 @@ from typing import Any
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.model.bundle import open_bundle
-from napari_organelle.model.evaluate import Evaluation, evaluate
-from napari_organelle.model.examples import examples_of_items
 from napari_organelle.prepare.channels import guess_channels, parse_channels
 from napari_organelle.prepare.labels import label_items, read_labels
 from napari_organelle.read.open import open_image_set
+from napari_organelle.train.evaluate import Evaluation, evaluate
+from napari_organelle.train.examples import examples_of_items
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.examples import Examples, examples_of_items, examples_of_regions
-from napari_organelle.model.fitting import EpochReport
-from napari_organelle.model.recipes import RECIPES, Recipe, with_changes
-from napari_organelle.model.train import TrainingPlan, TrainingResult, train
 from napari_organelle.prepare.channels import Slot, parse_channels
 from napari_organelle.prepare.labels import has_points, label_items, label_points, read_labels
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
+from napari_organelle.train.examples import Examples, examples_of_items, examples_of_regions
+from napari_organelle.train.fitting import EpochReport
+from napari_organelle.train.recipes import RECIPES, Recipe, with_changes
+from napari_organelle.train.run import TrainingPlan, TrainingResult, train
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:

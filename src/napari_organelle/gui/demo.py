@@ -8,7 +8,7 @@ import napari
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_organelle.errors import OrganelleError
-from napari_organelle.gui.classify import ClassifyWidget
+from napari_organelle.gui.classify.widget import ClassifyWidget
 from napari_organelle.model.bundle import find_bundles
 
 PLUGIN = "napari-organelle"

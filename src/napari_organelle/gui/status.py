@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from napari_organelle.gui.request import ClassifyRequest
+from napari_organelle.gui.classify.request import ClassifyRequest
 from napari_organelle.model.spec import ModelSpec
 
 VGG16_MACS = 15.3e9

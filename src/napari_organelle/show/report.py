@@ -12,10 +12,10 @@ import numpy as np
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.model.spec import LEARNED_NOTHING
-from napari_organelle.model.train import TrainingResult
 from napari_organelle.prepare.cut import cut
 from napari_organelle.prepare.pixels import network_input
 from napari_organelle.read.image_set import LABEL_SEPARATOR
+from napari_organelle.train.run import TrainingResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""Labelled images to a trained model, and a model to its scores."""

@@ -1,0 +1,261 @@
+"""VGG16 features, computed once for each window and kept on disk under the hash of its pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from napari_organelle.errors import TrainingError
+from napari_organelle.model.device import Device, compile_network
+from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, build_feature_extractor
+from napari_organelle.prepare.augment import Augmentation, augment
+from napari_organelle.prepare.cut import cut
+from napari_organelle.prepare.pixels import PixelPlan, network_input
+from napari_organelle.train.examples import Examples
+
+SEGMENT_ROWS = 256
+BATCH_PIXELS = 32 * 128 * 128
+"""Pixels of network input in one batch: the memory that the activations of VGG16's first block need grows
+with it."""
+
+CACHE_BYTES = 8 * 2**30
+"""The least recently used features beyond this much are deleted."""
+
+
+def cache_folder() -> Path:
+    """Where features are kept unless another folder is named."""
+    return Path(platformdirs.user_cache_dir("napari-organelle", appauthor=False)) / "features"
+
+
+@dataclass(frozen=True)
+class FeatureKey:
+    """What features depend on besides the pixels.
+
+    Parameters
+    ----------
+    network : NetworkPlan
+        Its backbone and pooling.
+    pixels : PixelPlan
+        How windows become network input.
+    weights : str
+        Hash of the backbone's weights.
+    """
+
+    network: NetworkPlan
+    pixels: PixelPlan
+    weights: str
+
+    def folder(self) -> str:
+        """Name under which features of this kind are kept."""
+        network = {name: asdict(self.network)[name] for name in ("width", "head", "blocks")}
+        text = json.dumps([network, self.pixels.input_size, self.pixels.scaling, self.weights])
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def weights_hash(weights: Mapping[str, np.ndarray]) -> str:
+    """Hash of the convolution layers among `weights`, as float32."""
+    digest = hashlib.blake2b(digest_size=12)
+    for name in sorted(name for name in weights if name.startswith("block")):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(weights[name], np.float32).data)
+    return digest.hexdigest()
+
+
+class FeatureCache:
+    """Feature vectors in a folder, found by the hash of what they were computed from.
+
+    Rows are written in segments that never change: a file of hashes and a file of float32 rows, complete once
+    the first is there. Any number of processes may read and add.
+
+    Parameters
+    ----------
+    folder : Path
+        One for each FeatureKey.
+    length : int
+        Of a vector.
+    """
+
+    def __init__(self, folder: Path, length: int) -> None:
+        self.folder = folder
+        self.length = length
+        self._places: dict[bytes, tuple[Path, int]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for hashes in sorted(folder.glob("*.hashes")):
+            self._open(hashes)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._places
+
+    def _open(self, path: Path) -> None:
+        hashes = np.fromfile(path, "S15")
+        rows = path.with_suffix(".rows")
+        if rows.exists() and rows.stat().st_size == len(hashes) * self.length * 4:
+            rows.touch()
+            self._places |= {key: (rows, index) for index, key in enumerate(hashes.tolist())}
+
+    def add(self, hashes: Sequence[bytes], features: np.ndarray) -> None:
+        """Keep (n, length) float32 `features`.
+
+        Raises
+        ------
+        TrainingError
+            If the disk refuses.
+        """
+        path = self.folder / f"{uuid.uuid4().hex}.hashes"
+        try:
+            np.ascontiguousarray(features, np.float32).tofile(path.with_suffix(".rows"))
+            np.asarray(hashes, "S15").tofile(path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+        except OSError as error:
+            path.with_suffix(".rows").unlink(missing_ok=True)
+            raise TrainingError(
+                f"Features can't be kept in {self.folder}: {error}. "
+                "Free some space, or name another cache folder."
+            ) from error
+        self._open(path)
+
+    def read(self, hashes: Sequence[bytes]) -> np.ndarray:
+        """(n, length) float32 features; every hash must have been added."""
+        features = np.empty((len(hashes), self.length), np.float32)
+        places: dict[Path, list[tuple[int, int]]] = {}
+        for row, key in enumerate(hashes):
+            path, index = self._places[key]
+            places.setdefault(path, []).append((index, row))
+        for path, pairs in places.items():
+            with path.open("rb", buffering=0) as file:
+                for index, row in sorted(pairs):
+                    file.seek(index * self.length * 4)
+                    file.readinto(memoryview(features[row]).cast("B"))
+        return features
+
+
+def prune_cache(folder: Path, limit: int = CACHE_BYTES) -> None:
+    """Delete the least recently used segments beyond `limit` bytes."""
+    rows = sorted(folder.glob("*/*.rows"), key=lambda path: path.stat().st_mtime, reverse=True)
+    total = 0
+    for path in rows:
+        total += path.stat().st_size
+        if total > limit:
+            path.with_suffix(".hashes").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+
+def copy_hash(key: bytes, copy: int, ranges: Augmentation, seed: int) -> bytes:
+    """Hash that stands for an augmented copy of a window; copy 0 is the window itself."""
+    if copy == 0:
+        return key
+    text = f"{copy}{ranges}{seed}".encode()
+    return bytes(byte or 1 for byte in hashlib.blake2b(key + text, digest_size=15).digest())
+
+
+@dataclass(frozen=True)
+class FeatureJob:
+    """Which features are wanted.
+
+    Parameters
+    ----------
+    examples : Examples
+        R windows.
+    hashes : (R,) array of bytes
+        Of their pixels.
+    copies : (R,) int
+        Number of the augmented copy of each, 0 for the window as it is.
+    indices : sequence of int or None
+        Channel of each slot.
+    key : FeatureKey
+        How they are computed.
+    augmentation : Augmentation
+        Of the copies.
+    seed : int
+        Of the copies.
+    """
+
+    examples: Examples
+    hashes: np.ndarray
+    copies: np.ndarray
+    indices: Sequence[int | None]
+    key: FeatureKey
+    augmentation: Augmentation
+    seed: int
+
+    def keys(self) -> list[bytes]:
+        """Hash under which each feature vector is kept."""
+        pairs = zip(self.hashes.tolist(), self.copies.tolist(), strict=True)
+        return [copy_hash(key, copy, self.augmentation, self.seed) for key, copy in pairs]
+
+
+def compute_features(
+    job: FeatureJob, cache: FeatureCache, weights: Mapping[str, np.ndarray], device: Device
+) -> Iterator[tuple[int, int]]:
+    """Add what the cache lacks; a stopped run goes on where it was.
+
+    Parameters
+    ----------
+    job : FeatureJob
+        What is wanted.
+    cache : FeatureCache
+        Where it is kept.
+    weights : mapping of str to array
+        Of the convolution layers.
+    device : Device
+        Where it is computed.
+
+    Yields
+    ------
+    (int, int)
+        How many of the missing vectors are computed, and how many there are.
+    """
+    keys = job.keys()
+    missing = np.asarray(
+        sorted({key: row for row, key in enumerate(keys) if key not in cache}.values()), np.int64
+    )
+    if not len(missing):
+        return
+    run = _extractor(job.key, weights, device)
+    batch = max(1, BATCH_PIXELS // job.key.pixels.input_size**2)
+    done = 0
+    while done < len(missing):
+        rows = missing[done : done + SEGMENT_ROWS]
+        parts = []
+        for start in range(0, len(rows), batch):
+            part = rows[start : start + batch]
+            images = np.zeros((batch, job.key.pixels.input_size, job.key.pixels.input_size, 3), np.float32)
+            images[: len(part)] = job_input(job, part)
+            parts.append(run(images)[: len(part)])
+            yield done + start + len(part), len(missing)
+        cache.add([keys[row] for row in rows], np.concatenate(parts))
+        done += len(rows)
+
+
+def job_input(job: FeatureJob, rows: np.ndarray) -> np.ndarray:
+    """(n, side, side, 3) float32 network input of some of a job's windows, copies augmented."""
+    windows = cut(job.examples.image_set, job.examples.windows[rows], job.indices)
+    images = network_input(windows, job.key.pixels)
+    for image, row in zip(images, rows.tolist(), strict=True):
+        if copy := int(job.copies[row]):
+            rng = np.random.default_rng([job.seed, copy, *job.hashes[row]])
+            image[:] = augment(image[None], job.augmentation, rng)[0]
+    return images
+
+
+def _extractor(
+    key: FeatureKey, weights: Mapping[str, np.ndarray], device: Device
+) -> Callable[[np.ndarray], np.ndarray]:
+    import keras
+
+    with keras.device(device.name):
+        network = build_feature_extractor(key.network, key.pixels.input_size)
+        assign_weights(network, weights)
+
+    def as_float32(features: Any) -> Any:
+        return keras.ops.cast(features, "float32")
+
+    return compile_network(network, device, as_float32)
