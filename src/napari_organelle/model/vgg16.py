@@ -91,7 +91,7 @@ class NetworkPlan:
 
 
 def build_network(
-    plan: NetworkPlan, classes: int, input_size: int, precision: str = "float32"
+    plan: NetworkPlan, classes: int, input_size: int | None, precision: str = "float32"
 ) -> keras.Model:
     """Whole network with random weights.
 
@@ -101,8 +101,8 @@ def build_network(
         What to build.
     classes : int
         Number of outputs.
-    input_size : int
-        Side of the input in pixels, at least 32.
+    input_size : int or None
+        Side of the input in pixels, at least 32; None leaves it free (not for the head ``"seed"``).
     precision : str
         Keras dtype policy, ``"float32"`` or ``"mixed_float16"``; the logits are float32 with either.
 

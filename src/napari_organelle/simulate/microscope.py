@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -98,3 +99,12 @@ def record(rng: np.random.Generator, photons: Floats, camera: Camera) -> NDArray
     if camera.smoothing > 0:
         seen = gaussian_filter(seen, camera.smoothing)
     return np.asarray(np.clip(np.rint(seen * camera.gain + camera.offset), 0, 255), dtype=np.uint8)
+
+
+def soften(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (2, Y, X) as figures and web pages pass it on: resampled once, then through JPEG."""
+    blurred = gaussian_filter(picture.astype(float), (0, *[rng.uniform(0.3, 0.9)] * 2))
+    colours = np.stack([*blurred, np.zeros_like(blurred[0])], axis=-1)
+    rounded = np.ascontiguousarray(np.rint(colours), dtype=np.uint8)
+    coded = imagecodecs.jpeg8_encode(rounded, level=int(rng.integers(70, 97)), subsampling="444")
+    return np.ascontiguousarray(np.moveaxis(imagecodecs.jpeg8_decode(coded)[..., :2], -1, 0))

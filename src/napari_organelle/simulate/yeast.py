@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_organelle.simulate.colony import scatter, surround
 from napari_organelle.simulate.emitters import Cloud, join
-from napari_organelle.simulate.microscope import Camera, Optics, draw_optics, expose, record
+from napari_organelle.simulate.microscope import Camera, Optics, draw_optics, expose, record, soften
 from napari_organelle.simulate.yeast_cell import MEDIAN_VOLUME_UM3, Cell, Floats, draw_cell
 from napari_organelle.simulate.yeast_organelles import YEAST_CLASSES, Strain, cytosol, draw_strain, paint
 
@@ -155,7 +155,8 @@ def _photograph(
     red += 0.1 * rng.random() ** 2 * marker_photons * green / max(float(green.max()), 1e-9)
     smoothing = rng.uniform(0.3, 0.5)
     green_smoothing = smoothing if rng.random() < 0.3 else 0.0
-    return np.stack([_develop(rng, red, smoothing), _develop(rng, green, green_smoothing)])
+    picture = np.stack([_develop(rng, red, smoothing), _develop(rng, green, green_smoothing)])
+    return soften(rng, picture) if rng.random() < 0.2 else picture
 
 
 def _fluorophores(rng: np.random.Generator, cell: Cell, strain: Strain) -> tuple[Cloud, Cloud]:

@@ -100,7 +100,7 @@ def draw_cell(rng: np.random.Generator) -> Cell:
     """A cell of a log-phase culture, its mother centred on the origin."""
     phase = PHASES[int(rng.choice(len(PHASES), p=PHASE_SHARES))]
     volume = MEDIAN_VOLUME_UM3 * np.exp(rng.normal(0.0, 0.42)) * (0.85 if phase == "G1" else 1.0)
-    aspect = 1.0 + abs(rng.normal(0.0, 0.14))
+    aspect = 1.0 + abs(rng.normal(0.13, 0.12))
     short = (volume * 0.75 / np.pi / aspect) ** (1 / 3)
     mother = Body(np.zeros(3), np.array([short * aspect, short, short]), rng.uniform(0, 2 * np.pi))
     bodies = (mother, *_bud(rng, mother, phase))
@@ -191,13 +191,13 @@ def _vacuoles(rng: np.random.Generator, body: Body) -> list[Body]:
     vacuoles: list[Body] = []
     inner = float(body.radii[1])
     wanted = (
-        int(rng.choice((1, 2, 3, 4), p=(0.55, 0.25, 0.13, 0.07))) if inner > 1.3 else int(rng.random() < 0.5)
+        int(rng.choice((1, 2, 3, 4), p=(0.45, 0.3, 0.15, 0.1))) if inner > 1.3 else int(rng.random() < 0.5)
     )
     for attempt in range(16):
         if len(vacuoles) == wanted:
             break
-        radius = inner * rng.uniform(0.34, 0.66) / max(wanted, 1) ** 0.3 * 0.97**attempt
-        center = body.center + direction(rng, 0.6) * rng.uniform(0.2, 1.0) * (inner - radius - 0.12)
+        radius = inner * rng.uniform(0.3, 0.6) / max(wanted, 1) ** 0.3 * 0.97**attempt
+        center = body.center + direction(rng, 0.6) * rng.uniform(0.4, 1.0) * (inner - radius - 0.12)
         if all(np.linalg.norm(center - v.center) > radius + v.radii[1] for v in vacuoles):
             vacuoles.append(
                 Body(center, radius * np.array([rng.uniform(1.0, 1.2), 1, 1]), rng.uniform(0, np.pi))

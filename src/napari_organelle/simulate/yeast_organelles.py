@@ -57,27 +57,27 @@ class Strain:
 HAZE = {
     "cell periphery": (0.02, 0.3),
     "cytoplasm": (0.0, 0.0),
-    "endosome": (0.15, 0.7),
+    "endosome": (0.05, 0.6),
     "er": (0.0, 0.3),
-    "golgi": (0.15, 0.7),
-    "mitochondrion": (0.15, 0.65),
+    "golgi": (0.05, 0.6),
+    "mitochondrion": (0.15, 0.75),
     "nuclear periphery": (0.05, 0.55),
     "nucleolus": (0.02, 0.35),
     "nucleus": (0.02, 0.5),
-    "peroxisome": (0.15, 0.75),
-    "spindle pole": (0.2, 0.8),
+    "peroxisome": (0.05, 0.6),
+    "spindle pole": (0.15, 0.7),
     "vacuole": (0.0, 0.25),
 }
 
 COPIES = {
     "cytoplasm": 12000.0,
-    "endosome": 1800.0,
-    "golgi": 2200.0,
+    "endosome": 2500.0,
+    "golgi": 2800.0,
     "nuclear periphery": 3500.0,
     "nucleolus": 3000.0,
     "nucleus": 4000.0,
-    "peroxisome": 1500.0,
-    "spindle pole": 800.0,
+    "peroxisome": 2200.0,
+    "spindle pole": 1200.0,
     "vacuole": 4000.0,
 }
 """Median copies, 6000 where not given. The whole collection spans 50 to a million (Ghaemmaghami
@@ -145,7 +145,7 @@ def _in_cytosol(rng: np.random.Generator, cell: Cell, count: int, least: float =
 
 
 def _periphery(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """Plasma membrane: even, or in 25–60 patches as eisosomes are (Walther et al. 2006)."""
+    """Plasma membrane: even, or in patches as eisosomes are (Walther et al. 2006)."""
     clouds = _membrane(rng, cell, 0.0, 2600)
     if len(clouds) == 2:
         clouds[1] = Cloud(clouds[1].points, clouds[1].weights * np.exp(1.6 * (look[1] - 0.5)))
@@ -204,9 +204,9 @@ def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     clouds = []
     for body in cell.bodies:
         room = float(body.radii[1])
-        count = 1 + int(rng.poisson((2.0 + 5.0 * look[0]) * (room / 2.1) ** 1.5))
+        count = 1 + int(rng.poisson((1.5 + 3.5 * look[0]) * (room / 2.1) ** 1.5))
         arc = (
-            rng.uniform(0.5, 1.5 + 3.5 * look[1], count)[:, None, None]
+            rng.uniform(0.8, 2.0 + 3.5 * look[1], count)[:, None, None]
             * np.linspace(-0.5, 0.5, 40)[None, :, None]
         )
         a, b, c = (np.array([direction(rng, 0.5) for _ in range(count)])[:, None] for _ in range(3))
@@ -215,7 +215,8 @@ def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
         radius = np.clip(1 - rng.uniform(0.15, 0.7, (count, 1, 1)) / room, 0.2, 0.95)
         points = body.place((path * radius).reshape(-1, 3))
         weights = np.repeat(np.abs(arc[:, -1, 0]) * np.exp(rng.normal(0, 0.3, count)), 40)
-        points = np.repeat(points, 3, 0) + rng.normal(0, 0.1, (3 * len(points), 3))
+        thickness = rng.uniform(0.07, 0.2)
+        points = np.repeat(points, 3, 0) + rng.normal(0, thickness, (3 * len(points), 3))
         clouds.append(Cloud(points, np.repeat(weights, 3)))
     cloud = join(*clouds)
     return _patchy(rng, cloud, 0.4 * look[2], 1.0)

@@ -1,0 +1,218 @@
+"""Judge a yeast model on real and simulated cells: the tables and figures of its model card.
+
+    python benchmarks/yeast_12_card.py yeast-12 DATA -o docs/images [--figure-cells]
+
+DATA holds `yeast_cyclops`, `hpa2018/complete`, `hpa2021/train` and `deepyeast/figure_cells`. The 24 cells of
+the last are the only real ones of all classes: they are asked for by an option, so that they stay a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from distractors import make_distractors
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
+
+from napari_organelle.model.bundle import ModelBundle, open_bundle
+from napari_organelle.model.predict import collect, fitting_batch, predict
+from napari_organelle.prepare.channels import YEAST_SLOTS, ChannelMap
+from napari_organelle.prepare.regions import image_regions, tile_regions
+from napari_organelle.read.image_set import Channel, ImageSet
+from napari_organelle.read.open import open_image_set
+from napari_organelle.simulate.yeast import PIXEL_SIZE_UM, YEAST_CLASSES, simulate_crops
+
+PAIR = (Channel("mCherry", "red"), Channel("GFP", "green"))
+GENES = {"AAC1": "mitochondrion", "AAH1": "cytoplasm", "AAP1": "cytoplasm"}
+HELD_OUT = (999, 2_400)
+"""Seed and number of simulated crops, which no model was trained on."""
+
+
+class Judge:
+    """A bundle with its threshold."""
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self.bundle = bundle
+        self.threshold = bundle.spec.thresholds[0]
+
+    def probabilities(self, pixels: np.ndarray, *, cytosol: bool = True) -> np.ndarray:
+        """(N, 12) of crops (N, 2, Y, X)."""
+        images = ImageSet.from_array(pixels, PAIR)
+        used = {"protein": 1, "cytosol": 0 if cytosol else None}
+        channels = ChannelMap(
+            YEAST_SLOTS, tuple(used[slot.name] for slot in YEAST_SLOTS), images.channel_names
+        )
+        regions = image_regions(images)
+        return collect(predict(self.bundle, images, regions, channels), regions, self.bundle).probabilities
+
+    def row(self, name: str, told: np.ndarray, truth: np.ndarray) -> str:
+        """A line of the card's table."""
+        order = np.argsort(-told, axis=1)
+        right = order[:, 0] == truth
+        second = right | (order[:, 1] == truth)
+        sure = told.max(axis=1) >= self.threshold
+        low, high = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+        trivial = np.bincount(truth).max() / len(truth)
+        return (
+            f"| {name} | {len(truth)} | {right.mean():.3f} ({low:.2f} to {high:.2f}) | {second.mean():.3f} "
+            f"| {sure.mean():.3f} | {right[sure].mean():.3f} | {trivial:.3f} |"
+        )
+
+    def unsure(self, name: str, told: np.ndarray) -> str:
+        share = (told.max(axis=1) < self.threshold).mean()
+        return f"| {name} | {len(told)} | {share:.3f} |"
+
+
+def cyclops(data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Crops (N, 2, 64, 64), their classes and their genes."""
+    images = open_image_set(data / "yeast_cyclops")
+    genes = images.items["label"].to_numpy()
+    return np.asarray(images.data), np.array([YEAST_CLASSES.index(GENES[gene]) for gene in genes]), genes
+
+
+def figure_cells(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The 24 cells and their classes."""
+    files = sorted((data / "deepyeast" / "figure_cells").glob("*/*.png"))
+    cells = np.stack([imagecodecs.png_decode(file.read_bytes())[..., :2] for file in files])
+    truth = [YEAST_CLASSES.index(file.parent.name.replace("_", " ")) for file in files]
+    return cells.transpose(0, 3, 1, 2), np.array(truth)
+
+
+def human_tiles(judge: Judge, data: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Real human cells by tiles, the protein as protein and the microtubules as cytosol."""
+    for folder in ("hpa2018/complete", "hpa2021/train"):
+        images = open_image_set(data / folder)
+        names = images.channel_names
+        guessed = {"protein": names.index("protein"), "cytosol": names.index("microtubules")}
+        channels = ChannelMap(YEAST_SLOTS, tuple(guessed[slot.name] for slot in YEAST_SLOTS), names)
+        sizes = images.items[["height", "width"]].to_numpy()
+        regions = tile_regions(sizes, judge.bundle.spec.pixels.window_px, 128)
+        told = collect(predict(judge.bundle, images, regions, channels), regions, judge.bundle)
+        yield folder, told.probabilities[told.answered]
+
+
+def coverage(told: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of cells that are called, and of these that are right, from the surest call on."""
+    order = np.argsort(-told.max(axis=1))
+    right = (told.argmax(axis=1) == truth)[order]
+    count = np.arange(1, len(right) + 1)
+    return count / len(right), np.cumsum(right) / count
+
+
+def draw_coverage(sets: dict[str, tuple[np.ndarray, np.ndarray]], threshold: float, file: Path) -> None:
+    figure = Figure(figsize=(5.5, 4), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    for name, (told, truth) in sets.items():
+        share, right = coverage(told, truth)
+        first = max(1, len(share) // 50)
+        (line,) = axes.plot(share[first:], right[first:], label=name)
+        called = float((told.max(axis=1) >= threshold).mean())
+        axes.plot(called, np.interp(called, share, right), "o", color=line.get_color())
+    axes.set(
+        xlabel="share of cells that are called", ylabel="share of these that are right", ylim=(0.4, 1.01)
+    )
+    axes.legend(frameon=False, fontsize=8, title="dot: the model's threshold", title_fontsize=8)
+    figure.savefig(file)
+
+
+def draw_confusion(told: np.ndarray, truth: np.ndarray, title: str, file: Path) -> None:
+    """Rows: truth; columns: calls; each row sums to 1."""
+    shares = np.zeros((len(YEAST_CLASSES),) * 2)
+    np.add.at(shares, (truth, told.argmax(axis=1)), 1)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(6.5, 5.8), layout="constrained", dpi=110)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(shares >= 0.005):
+        share = shares[row, column]
+        axes.text(column, row, f"{share:.2f}", ha="center", va="center", fontsize=7,
+                  color="white" if share > 0.55 else "black")  # fmt: skip
+    axes.set_xticks(range(12), YEAST_CLASSES, rotation=60, ha="right", fontsize=8)
+    axes.set_yticks(range(12), YEAST_CLASSES, fontsize=8)
+    axes.set(xlabel="called", ylabel="truth", title=title)
+    figure.savefig(file)
+
+
+def speed(judge: Judge, count: int = 2048) -> tuple[float, float]:
+    """Cells a second from pixels to answer, and through the bare network; medians of 5, alternating."""
+    model = judge.bundle.load("cpu")
+    size = judge.bundle.spec.pixels.input_size
+    batch = np.random.default_rng(0).random((fitting_batch(size, model.device), size, size, 3), np.float32)
+    pixels = simulate_crops(256, seed=1).pixels[np.arange(count) % 256]
+    judge.probabilities(pixels[:256])
+    model.probabilities(batch)
+    whole, bare = [], []
+    for _ in range(5):
+        began = time.perf_counter()
+        judge.probabilities(pixels)
+        whole.append(count / (time.perf_counter() - began))
+        began = time.perf_counter()
+        for _ in range(-(-count // len(batch))):
+            model.probabilities(batch)
+        bare.append(-(-count // len(batch)) * len(batch) / (time.perf_counter() - began))
+    return float(np.median(whole)), float(np.median(bare))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the figures")
+    parser.add_argument("--figure-cells", action="store_true", help="look at the 24 cells, too")
+    args = parser.parse_args()
+    judge = Judge(open_bundle(args.model))
+    print(f"{judge.bundle.id}, threshold {judge.threshold}\n")
+    print("| cells | n | top-1 (95 %) | top-2 | called | right, of those | majority class |")
+    print("|---|---|---|---|---|---|---|")
+
+    held = simulate_crops(HELD_OUT[1], seed=HELD_OUT[0])
+    told = judge.probabilities(held.pixels)
+    print(judge.row("simulated", told, held.labels))
+    alone = judge.probabilities(held.pixels, cytosol=False)
+    print(judge.row("simulated, protein alone", alone, held.labels))
+    bright = np.clip(held.pixels.astype(float) * 3, 0, 255).astype(np.uint8)
+    print(judge.row("simulated, 3 times brighter and saturated", judge.probabilities(bright), held.labels))
+    for factor in (0.5, 2.0):
+        other = simulate_crops(
+            600, seed=HELD_OUT[0], size=round(64 / factor), pixel_size_um=PIXEL_SIZE_UM * factor
+        )
+        name = f"simulated, {PIXEL_SIZE_UM * factor:.2f} µm a pixel"
+        print(judge.row(name, judge.probabilities(other.pixels), other.labels))
+
+    pixels, truth, genes = cyclops(args.data)
+    real = judge.probabilities(pixels)
+    print(judge.row("real CyCLoPS", real, truth))
+    for gene in GENES:
+        print(judge.row(gene, real[genes == gene], truth[genes == gene]))
+    print(judge.row("real CyCLoPS, protein alone", judge.probabilities(pixels, cytosol=False), truth))
+    if args.figure_cells:
+        cells, classes = figure_cells(args.data)
+        called = judge.probabilities(cells)
+        print(judge.row("24 figure cells", called, classes))
+        for row, guess in zip(classes, called, strict=True):
+            first, second = np.argsort(-guess)[:2]
+            print(
+                f"  {YEAST_CLASSES[row]}: {YEAST_CLASSES[first]} {guess[first]:.2f}, {YEAST_CLASSES[second]}"
+            )
+
+    print("\n| no yeast | n | unsure |\n|---|---|---|")
+    strange = make_distractors(400, seed=2)[..., 4:68, 4:68]
+    print(judge.unsure("simulated human cells, noise, rings, shapes", judge.probabilities(strange)))
+    for folder, answers in human_tiles(judge, args.data):
+        print(judge.unsure(f"real human cells, {folder}", answers))
+    print(judge.unsure("empty crops", judge.probabilities(np.zeros((4, 2, 64, 64), np.uint8))))
+
+    whole, bare = speed(judge)
+    print(f"\n{whole:.0f} cells/s from pixels to answer, {bare:.0f} through the bare network")
+    sets = {"simulated": (told, held.labels), "real CyCLoPS": (real, truth)}
+    draw_coverage(sets, judge.threshold, args.output / "yeast-12-coverage.png")
+    draw_confusion(told, held.labels, "2,400 simulated cells", args.output / "yeast-12-confusion.png")
+
+
+if __name__ == "__main__":
+    main()
