@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 import numpy as np
 
@@ -52,10 +53,10 @@ class Examples:
         return replace(self, windows=self.windows[rows], labels=self.labels[rows], groups=self.groups[rows])
 
     def names(self) -> np.ndarray:
-        """(R,) array of str: what to call each window in a message."""
+        """(R,) array of str: what to call each window in a message; a file by folder and name."""
         items = self.image_set.items
-        files = np.where(items["path"] == "", items["item"], items["path"]).astype(str)
-        return files[self.windows[:, 0]]
+        files = ["/".join(PurePath(path).parts[-2:]) for path in items["path"]]
+        return np.where(items["path"] == "", items["item"], files).astype(str)[self.windows[:, 0]]
 
     @property
     def sides(self) -> np.ndarray | None:
