@@ -22,9 +22,10 @@ import keras
 import numpy as np
 from distractors import make_distractors
 from scipy import ndimage
+from scipy.optimize import minimize_scalar
 
 from napari_organelle.model.bundle import save_bundle
-from napari_organelle.model.calibrate import fit_temperature, probabilities
+from napari_organelle.model.calibrate import probabilities
 from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.scores import Answers, score
 from napari_organelle.model.spec import ModelSpec
@@ -35,6 +36,7 @@ from napari_organelle.model.vgg16 import (
     imagenet_weights,
     read_weights,
 )
+from napari_organelle.model.views import turned
 from napari_organelle.prepare.channels import YEAST_SLOTS
 from napari_organelle.prepare.pixels import PixelPlan, network_input
 from napari_organelle.simulate.yeast import PIXEL_SIZE_UM, YEAST_CLASSES, simulate_crops
@@ -47,8 +49,9 @@ CROP, PART = 72, 600
 TRAIN, VALIDATE = (100, 30_000), (999, 2_400)
 """Seed and number of simulated crops."""
 
-SMALL, LARGE, BATCH, AHEAD = 110_000, 36_000, 64, 4
-RATE, WARM_UP, SMOOTHING = 1e-4, 200, 0.05
+SMALL, LARGE, BATCH, AHEAD = 100_000, 60_000, 128, 3
+RATE, WARM_UP, SMOOTHING, AVERAGE = 1.5e-4, 100, 0.05, 0.995
+VIEWS = 8
 DISTRACTORS, WITHOUT_CYTOSOL, SATURATED = 0.06, 0.15, 0.1
 RIGHT_WHEN_SURE = 0.9
 """Share of right answers, on simulated crops, among those at or above the threshold."""
@@ -78,7 +81,7 @@ def move(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     side = PLAN.window_px
     moved = np.empty((*pixels.shape[:2], side, side), np.float32)
     for new, old in zip(moved, pixels, strict=True):
-        angle, zoom = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(np.log(0.85), np.log(1.2)))
+        angle, zoom = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(np.log(0.8), np.log(1.25)))
         matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
         if rng.random() < 0.5:
             matrix[:, 1] *= -1
@@ -136,7 +139,7 @@ class Batches:
         self.others = make_distractors(2_400, seed=1, size=CROP)
 
     def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """(64, n, n, 3) images and (64, 12) truths."""
+        """(128, n, n, 3) images and (128, 12) truths."""
         rng = np.random.default_rng((self.seed, step))
         classes = len(YEAST_CLASSES)
         rows = rng.integers(len(self.pixels), size=BATCH)
@@ -161,14 +164,14 @@ def start_network(precision: str) -> keras.Model:
         RATE / 50, steps - WARM_UP, alpha=0.01, warmup_target=RATE, warmup_steps=WARM_UP
     )
     network.compile(
-        keras.optimizers.AdamW(rate, weight_decay=2e-3, clipnorm=2.0),
+        keras.optimizers.AdamW(rate, weight_decay=2e-3, clipnorm=2.0, use_ema=True, ema_momentum=AVERAGE),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     return network
 
 
 def fit(network: keras.Model, batches: Batches) -> None:
-    """Train, printing the loss; batches are made in a thread, a few ahead."""
+    """Train to the running mean of the weights, printing the loss; a thread makes batches, a few ahead."""
     steps = (SMALL + LARGE) // BATCH
     began, losses = time.perf_counter(), []
     with ThreadPoolExecutor(1) as pool:
@@ -181,11 +184,26 @@ def fit(network: keras.Model, batches: Batches) -> None:
             if step % 50 == 49:
                 speed = (step + 1) * BATCH / (time.perf_counter() - began)
                 print(f"{step + 1} of {steps}: loss {np.mean(losses[-50:]):.3f}, {speed:.0f}/s", flush=True)
+    network.optimizer.finalize_variable_values(network.trainable_variables)
 
 
 def stored(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Kernels in 16 bits; biases and statistics, which may pass 16 bits' range, in 32."""
     return {name: w.astype(np.float16) if name.endswith("kernel") else w for name, w in weights.items()}
+
+
+def mean_probabilities(logits: list[np.ndarray], temperature: float) -> np.ndarray:
+    """(N, 12), the mean over the logits of several views."""
+    return np.mean([probabilities(view, "single", temperature) for view in logits], axis=0)
+
+
+def fit_temperature_of_views(logits: list[np.ndarray], truth: np.ndarray) -> float:
+    """The temperature with which the mean over views makes the (N, 12) bool truth most likely."""
+
+    def surprise(temperature: float) -> float:
+        return float(-np.log(mean_probabilities(logits, temperature)[truth]).mean())
+
+    return float(minimize_scalar(surprise, bounds=(0.2, 3), method="bounded").x)
 
 
 def threshold_at(told: np.ndarray, labels: np.ndarray) -> float:
@@ -213,10 +231,10 @@ def main() -> None:
     assign_weights(network, weights)
     margin = (CROP - PLAN.window_px) // 2
     images = network_input(held[..., margin:-margin, margin:-margin], PLAN)
-    logits = np.asarray(network.predict(images, batch_size=64, verbose=0))
+    logits = [network.predict(view, batch_size=64, verbose=0) for view in turned(images)]
     truth = np.eye(len(YEAST_CLASSES), dtype=bool)[held_labels]
-    temperature = fit_temperature(logits, truth, "single")
-    told = probabilities(logits, "single", temperature)
+    temperature = fit_temperature_of_views(logits, truth)
+    told = mean_probabilities(logits, temperature)
     threshold = threshold_at(told, held_labels)
     scores = score(Answers(truth, told, YEAST_CLASSES, "single", np.array([threshold])))
     spec = ModelSpec(
@@ -228,6 +246,7 @@ def main() -> None:
         network=NETWORK,
         thresholds=(threshold,),
         temperature=temperature,
+        views=VIEWS,
         description=DESCRIPTION,
         scores=scores.to_dict(),
         provenance={

@@ -69,6 +69,7 @@ def predict(
     *,
     device: str = "auto",
     batch_size: int | None = None,
+    views: int | None = None,
 ) -> Iterator[BatchDone]:
     """Classify regions; close the generator to stop.
 
@@ -87,6 +88,8 @@ def predict(
     batch_size : int, optional
         Windows that the network takes at once; fitted to the device where not given. Halved, with a note,
         when the device's memory is full.
+    views : {1, 8}, optional
+        Views of each window whose answers are averaged; the model's own number where not given.
 
     Yields
     ------
@@ -107,6 +110,7 @@ def predict(
     """
     channel_map.require()
     model = bundle.load(device)
+    run = over_views(model.probabilities, views or bundle.spec.views)
     plan = bundle.spec.pixels
     size = batch_size or fitting_batch(plan.input_size, model.device)
     prepared = prepare_batches(image_set, regions, channel_map, plan, size)

@@ -52,6 +52,9 @@ class ModelSpec:
         multi-label one.
     temperature : float
         Positive; logits are divided by it before softmax or sigmoid, so that probabilities are calibrated.
+    views : {1, 8}
+        How many views of a window are answered and averaged: the window alone, or all 8 that quarter turns
+        and mirroring make of it, which takes 8 times as long.
     description : str
         A sentence or two: what it is for.
     scores : dict
@@ -71,6 +74,7 @@ class ModelSpec:
     network: NetworkPlan
     thresholds: tuple[float, ...]
     temperature: float = 1.0
+    views: Literal[1, 8] = 1
     description: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -64,7 +64,7 @@ def draw_optics(rng: np.random.Generator, pixel_size_um: float) -> Optics:
         sigma_um=rng.uniform(0.12, 0.25),
         focus_um=rng.normal(0.0, 0.45),
         depth_um=rng.uniform(0.45, 0.8),
-        section_um=float(np.exp(rng.uniform(np.log(0.7), np.log(3.0)))),
+        section_um=float(np.exp(rng.uniform(np.log(0.55), np.log(2.2)))),
         halo=rng.uniform(0.02, 0.3),
     )
 

@@ -149,14 +149,14 @@ def _photograph(
     drift = np.append(rng.normal(0.0, 0.06, 2), 0.0)
     marker = join(*(red for red, _ in lit))
     red = expose(Cloud(marker.points + drift, marker.weights), optics, (size, size))
-    green = expose(join(*(green for _, green in lit)), optics, (size, size)) * 10 ** rng.uniform(0.8, 1.8)
+    green = expose(join(*(green for _, green in lit)), optics, (size, size)) * 10 ** rng.uniform(0.7, 1.8)
     marker_photons = 10 ** rng.uniform(1.5, 2.5)
     red *= marker_photons / max(float(np.percentile(red, 99)), 1e-9)
     red += 0.1 * rng.random() ** 2 * marker_photons * green / max(float(green.max()), 1e-9)
     smoothing = rng.uniform(0.3, 0.5)
     green_smoothing = smoothing if rng.random() < 0.3 else 0.0
     picture = np.stack([_develop(rng, red, smoothing), _develop(rng, green, green_smoothing)])
-    return soften(rng, picture) if rng.random() < 0.2 else picture
+    return soften(rng, picture) if rng.random() < 0.3 else picture
 
 
 def _fluorophores(rng: np.random.Generator, cell: Cell, strain: Strain) -> tuple[Cloud, Cloud]:
@@ -175,7 +175,7 @@ def _develop(rng: np.random.Generator, photons: Floats, smoothing: float) -> NDA
     """Camera, and the scaling to 8 bits of a whole plate: most cells stay far below 255, a few go over it."""
     brightest = float(np.percentile(photons, 99.7))
     gain = 255.0 * 10 ** rng.uniform(-0.9, 0.1) / max(brightest, 30.0)
-    stray = rng.uniform(0.0, 0.06) * brightest + rng.uniform(0.0, 4.0)
+    stray = rng.uniform(0.0, 0.12) * brightest + rng.uniform(0.0, 4.0)
     camera = Camera(gain, rng.uniform(1.0, 6.0), rng.uniform(0.0, 10.0), smoothing)
     return record(rng, photons + stray, camera)
 

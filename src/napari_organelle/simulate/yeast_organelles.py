@@ -73,6 +73,7 @@ COPIES = {
     "cytoplasm": 12000.0,
     "endosome": 2500.0,
     "golgi": 2800.0,
+    "mitochondrion": 4000.0,
     "nuclear periphery": 3500.0,
     "nucleolus": 3000.0,
     "nucleus": 4000.0,
@@ -164,14 +165,16 @@ def _cytoplasm(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 
 
 def _endosome(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """A few large, unequal bodies by the vacuole, whose membrane may glow (Day et al. 2018)."""
-    count = 1 + int(rng.poisson(1.5 + 4 * look[0]))
+    """A few large, unequal, clustered bodies by the vacuole, whose membrane may glow (Day et al. 2018)."""
+    count = 1 + int(rng.poisson(2 + 4 * look[0]))
     centers = _in_cytosol(rng, cell, count)
     for i in np.flatnonzero(rng.random(count) < 0.65):
         if cell.vacuoles:
             vacuole = cell.vacuoles[int(rng.integers(len(cell.vacuoles)))]
             centers[i] = vacuole.grown(0.12).place(direction(rng, 0.7)[None])[0]
-    spots = puncta(rng, centers, 0.10 + 0.13 * look[1], 0.6)
+    members = np.repeat(centers, rng.integers(1, 4, count), axis=0)
+    members = members + rng.normal(0.0, rng.uniform(0.05, 0.25), members.shape)
+    spots = puncta(rng, members, 0.10 + 0.13 * look[1], 0.6)
     if look[2] < 0.4 or not cell.vacuoles:
         return spots
     rims = join(*(cover(rng, v, 700) for v in cell.vacuoles))
@@ -206,7 +209,7 @@ def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
         room = float(body.radii[1])
         count = 1 + int(rng.poisson((1.5 + 3.5 * look[0]) * (room / 2.1) ** 1.5))
         arc = (
-            rng.uniform(0.8, 2.0 + 3.5 * look[1], count)[:, None, None]
+            rng.uniform(1.2, 2.2 + 3.5 * look[1], count)[:, None, None]
             * np.linspace(-0.5, 0.5, 40)[None, :, None]
         )
         a, b, c = (np.array([direction(rng, 0.5) for _ in range(count)])[:, None] for _ in range(3))
@@ -256,8 +259,8 @@ def _nucleus(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 
 
 def _peroxisome(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """1–10 bodies of 0.1–0.2 µm radius, most near the cortex (Motley & Hettema 2007)."""
-    count = 1 + int(rng.poisson(1.5 + 5.0 * look[0]))
+    """2–14 bodies of 0.1–0.2 µm radius, most near the cortex (Motley & Hettema 2007)."""
+    count = 2 + int(rng.poisson(1.0 + 7.0 * look[0]))
     return puncta(rng, _in_cytosol(rng, cell, count, 0.45), 0.05 + 0.06 * look[1], 0.15 + 0.35 * look[2])
 
 
