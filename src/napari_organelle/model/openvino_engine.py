@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,17 +19,26 @@ STANDARDISE_EPSILON = 1e-3
 SEED_LEAK = 0.3
 """As Keras has them in the layers of `vgg16`."""
 
+HINTS = {"PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+"""All threads work on one batch; none is bound to a core, so that preparing the next one finds room."""
+
 PRECISION_HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 def is_installed() -> bool:
-    """Whether the extra ``openvino`` is there; importing it takes a fraction of a second."""
+    """Whether the extra ``openvino`` is there."""
     return find_spec("openvino") is not None
 
 
-def compile_openvino(
-    spec: ModelSpec, weights: Weights, precision: str
-) -> Callable[[np.ndarray], np.ndarray]:
+def best_precision() -> Literal["bfloat16", "float32"]:
+    """``"bfloat16"`` where the processor multiplies it as such (AVX-512 BF16, AMX), else ``"float32"``."""
+    import openvino as ov
+
+    able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bfloat16" if "BF16" in able else "float32"
+
+
+def compile_openvino(spec: ModelSpec, weights: Weights, precision: str) -> Callable[[np.ndarray], np.ndarray]:
     """A bundle's whole network, calibration included.
 
     Parameters
@@ -45,24 +54,25 @@ def compile_openvino(
     -------
     callable
         (B, n, n, 3) float32 RGB in [0, 1] to (B, K) float32 calibrated probabilities; compiled for each B.
+        Raises MemoryError where the memory does not hold B.
     """
     import openvino as ov
 
     core, lock = ov.Core(), Lock()
-    config = {
-        "INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision],
-        "PERFORMANCE_HINT": "LATENCY",
-        "ENABLE_CPU_PINNING": False,
-    }
+    hints = {**HINTS, "INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision]}
 
     @cache
     def request(shape: tuple[int, ...]) -> Any:
-        return core.compile_model(build_graph(spec, weights, shape), "CPU", config).create_infer_request()
+        return core.compile_model(build_graph(spec, weights, shape), "CPU", hints).create_infer_request()
 
     def probabilities(batch: np.ndarray) -> np.ndarray:
-        with lock:
-            answer = request(batch.shape).infer([batch], share_inputs=True)
-        return np.array(answer[0])
+        try:
+            with lock:
+                return np.array(request(batch.shape).infer([batch], share_inputs=True)[0])
+        except RuntimeError as error:
+            if "alloc" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
 
     return probabilities
 

@@ -83,7 +83,7 @@ def predict(
     channel_map : ChannelMap
         Which channel fills each slot of the model.
     device : str
-        ``"auto"``, ``"cpu"``, ``"gpu:0"``...
+        ``"auto"``, ``"cpu"``, ``"openvino"``, ``"gpu:0"``...
     batch_size : int, optional
         Windows that the network takes at once; fitted to the device where not given. Halved, with a note,
         when the device's memory is full.
