@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 
@@ -60,12 +60,17 @@ def cut(image_set: ImageSet, windows: np.ndarray, indices: Sequence[int | None])
     ReadError
         If pixels can't be read, or are bool or complex.
     """
-    pieces = []
-    for piece in iter_windows(image_set, windows, indices):
+    return raise_errors(iter_windows(image_set, windows, indices))
+
+
+def raise_errors(pieces: Iterable[np.ndarray | ReadError]) -> list[np.ndarray]:
+    """What `iter_windows` gives, as a list; the first error among it is raised."""
+    windows = []
+    for piece in pieces:
         if isinstance(piece, ReadError):
             raise piece
-        pieces.append(piece)
-    return pieces
+        windows.append(piece)
+    return windows
 
 
 def iter_windows(
