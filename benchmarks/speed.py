@@ -39,7 +39,12 @@ def line(row: Row) -> str:
     """The row as a line of the table."""
     figures = [f"{row.value:,.4g} {row.unit}".strip()]
     figures += ["" if ratio is None else f"{ratio:.3f}" for ratio in (row.ratio, row.processor)]
-    return " | ".join([f"{row.what:<95}", *(f"{figure:>16}" for figure in figures), row.wanted])
+    return line_of([row.what, *figures, row.wanted])
+
+
+def line_of(cells: list[str]) -> str:
+    """Cells in columns."""
+    return " | ".join([f"{cells[0]:<95}", *(f"{cell:>16}" for cell in cells[1:-1]), cells[-1]])
 
 
 def main() -> None:
@@ -52,9 +57,7 @@ def main() -> None:
     devices = [device.name for device in available_devices() if not device.is_gpu]
     rows: list[Row] = []
     started = time.monotonic()
-    print(
-        " | ".join([f"{'what':<95}", *(f"{name:>16}" for name in ("median", "ratio", "processor")), "wanted"])
-    )
+    print(line_of(["what", "median", "ratio", "processor", "wanted"]))
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(Path(folder), args.data, args.rounds, tuple(devices[::-1]))
         for name in args.only:

@@ -18,7 +18,7 @@ import platformdirs
 from napari_organelle.errors import TrainingError
 from napari_organelle.model.device import Device, compile_network
 from napari_organelle.model.predict import AHEAD, answer, fitting_batch, read_ahead
-from napari_organelle.model.vgg16 import NetworkPlan, assign_weights
+from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, build_feature_extractor
 from napari_organelle.prepare.augment import Augmentation, augment
 from napari_organelle.prepare.cut import cut, iter_windows, raise_errors
 from napari_organelle.prepare.pixels import PixelPlan, network_input
