@@ -22,8 +22,8 @@ from speeds.measure import Rate, Row, Setting, Work, compared, interleave
 
 PRODUCT_SIDES = (1024, 2048, 4096)
 SIDES = (64, 224)
-SECONDS_OF_WORK = 4e11
-"""Operations of each work in a round: about a second."""
+OPERATIONS_OF_WORK = 1e11
+"""Of each work in a round: about a third of a second."""
 
 
 def network_rows(setting: Setting) -> Iterator[Row]:
@@ -101,7 +101,7 @@ def operations(plan: NetworkPlan, side: int) -> int:
 
 
 def _repeated(run: Callable[[], object], each: int) -> Work:
-    times = max(1, round(SECONDS_OF_WORK / each))
+    times = max(1, round(OPERATIONS_OF_WORK / each))
 
     def work() -> float:
         for _ in range(times):

@@ -30,7 +30,7 @@ from speeds.made import CHANNELS, png_pairs, random_bundle, zarr_image
 from speeds.measure import Rate, Row, Setting, Work, compared, interleave, rate
 
 IMAGE_SIDE, TILE, ITEMS = 4096, 64, 10_000
-SECONDS = 6
+SECONDS = 4
 """About how long each work of a round takes."""
 
 BARE_BATCHES = 8
