@@ -20,10 +20,10 @@ from napari_organelle.read.open import open_image_set
 from speeds.made import random_bundle
 from speeds.measure import Rate, Row, Setting, Work, compared, interleave
 
-PRODUCT_SIDES = (1024, 2048, 4096)
+PRODUCT_SIDES = (1024, 1536, 2048)
 SIDES = (64, 224)
-OPERATIONS_OF_WORK = 1e11
-"""Of each work in a round: about a third of a second."""
+OPERATIONS_OF_WORK = 6e10
+"""Of each work in a round: a fraction of a second."""
 
 
 def network_rows(setting: Setting) -> Iterator[Row]:
