@@ -34,7 +34,7 @@ SECONDS = 4
 """About how long each work of a round takes."""
 
 BARE_BATCHES = 8
-FEATURE_WINDOWS = 640
+FEATURE_WINDOWS = 320
 
 
 def tile_rows(setting: Setting) -> Iterator[Row]:

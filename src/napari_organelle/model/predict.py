@@ -29,9 +29,8 @@ AHEAD = 3
 """Batches that are read and prepared ahead of the network."""
 
 CPU_BATCH_PIXELS = 32 * 64 * 64
-"""Pixels of network input in a batch on a CPU whose size isn't given: the first block's 64 feature maps are then
-as large as a processor's last cache (33 MB). Weights as constants gained nothing over variables: oneDNN reorders
-them once for each fixed shape."""
+"""Pixels of network input in a batch on a CPU whose size isn't given: the first block's 64 feature maps are
+then as large as a processor's last cache (33 MB). Weights as constants gained nothing over variables."""
 
 GPU_BATCH_PIXELS = 256 * 224 * 224
 """As `CPU_BATCH_PIXELS`, on a GPU; halved where its memory does not hold them."""
