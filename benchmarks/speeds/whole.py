@@ -30,8 +30,9 @@ from speeds.made import CHANNELS, png_pairs, random_bundle, zarr_image
 from speeds.measure import Rate, Row, Setting, Work, compared, interleave, rate
 
 IMAGE_SIDE, TILE, ITEMS = 4096, 64, 10_000
-SECONDS = 4
-"""About how long each work of a round takes."""
+SECONDS, LEAST = 4, 512
+"""About how long each work of a round takes, and the fewest regions, whole batches of them: the first block's
+reading must not weigh more than it does in a long run."""
 
 BARE_BATCHES = 8
 FEATURE_WINDOWS = 320
@@ -55,7 +56,8 @@ def _both_models(setting: Setting, images: ImageSet, regions: Regions, what: str
         for device in setting.devices:
             bare = bare_work(bundle, images, regions, device)
             bare()
-            count = min(len(regions) // setting.rounds, round(rate(bare).wall * SECONDS))
+            count = max(LEAST, round(rate(bare).wall * SECONDS))
+            count = min(len(regions) // setting.rounds, count) // LEAST * LEAST
             whole = whole_work(bundle, images, regions, device, count)
             rates = interleave({"whole": whole, "bare": bare}, setting.rounds)
             name = "VGG16" if bundle.spec.network.width == 1 else bundle.spec.name

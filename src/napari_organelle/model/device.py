@@ -109,7 +109,9 @@ def openvino_device() -> Device:
         If it is not installed.
     """
     if not is_installed():
-        raise DeviceError('OpenVINO is not installed: pip install "napari-organelle[openvino]"')
+        raise DeviceError(
+            'OpenVINO is not installed, or does not start: pip install "napari-organelle[openvino]"'
+        )
     return Device(OPENVINO, OPENVINO, f"{_cores()} threads", best_precision())
 
 
