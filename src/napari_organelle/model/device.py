@@ -150,7 +150,8 @@ def describe(device: Device) -> str:
     number = device.name.partition(":")[2]
     place = f"{f'GPU {number}'.strip()}: {device.label}" if device.is_gpu else f"CPU, {device.label}"
     bits = "" if device.precision == "float32" else ", 16-bit"
-    return f"{place}{bits}, {f'Keras on {device.backend}' if device.runs_keras else 'OpenVINO'}"
+    engine = f"Keras on {device.backend}" if device.runs_keras else "OpenVINO"
+    return f"{place}{bits}, {engine}"
 
 
 def compile_network(
