@@ -26,7 +26,7 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
 )
 CORE = [module for module in MODULES if ".gui" not in module]
-HEAVY = ("tensorflow", "keras", "torch", "sklearn", "matplotlib")
+HEAVY = ("tensorflow", "keras", "torch", "openvino", "sklearn", "matplotlib")
 WINDOWS = ("napari", "qtpy", "superqt", "magicgui")
 
 

@@ -98,7 +98,7 @@ def test_a_model_is_loaded_once_and_the_oldest_makes_room(make_bundle: Callable[
     first = make_bundle(name="first")
     loaded = first.load("cpu")
     assert first.load("cpu") is loaded
-    assert ModelBundle.open(first.path).load() is loaded
+    assert ModelBundle.open(first.path).load("cpu") is loaded
     for index in range(MAX_LOADED):
         make_bundle(name=f"other{index}").load("cpu")
     assert first.load("cpu") is not loaded

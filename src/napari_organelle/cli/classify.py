@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         default="",
         help="such as protein=GFP,cytosol=0: names or indices; guessed where not given",
     )
-    add("--device", default="auto", help="auto, cpu, gpu:0...")
+    add("--device", default="auto", help="auto, cpu, openvino, gpu:0...")
     add("--batch", type=int, help="regions at once; fitted to the device where not given")
     add("--threshold", type=float, help="probability from which a class is called; else the model's own")
     return parser

@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--group-by", default="auto", metavar="COLUMN", help="what intervals and the roll-up go by"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, gpu:0...")
+    parser.add_argument("--device", default="auto", help="auto, cpu, openvino, gpu:0...")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all scores there")
     return parser
 

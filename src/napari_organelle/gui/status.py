@@ -11,7 +11,7 @@ from napari_organelle.model.spec import ModelSpec
 VGG16_MACS = 15.3e9
 """Multiplications of VGG16's convolutions for one image of 224 x 224 pixels."""
 
-MACS_PER_SECOND = {"cpu": 15e9, "gpu": 4e12}
+MACS_PER_SECOND = {"cpu": 15e9, "openvino": 30e9, "gpu": 4e12}
 """Per core, and per GPU: rough, until a run has been timed."""
 
 START_SECONDS = 8
@@ -34,8 +34,9 @@ class Speed:
         each = self._measured.get((model_id, device))
         if each is None:
             macs = VGG16_MACS * (spec.pixels.input_size / 224) ** 2 * spec.network.width**2
-            gpu = device.startswith("gpu")
-            each = macs / (MACS_PER_SECOND["gpu"] if gpu else MACS_PER_SECOND["cpu"] * (os.cpu_count() or 1))
+            kind = device.partition(":")[0]
+            units = 1 if kind == "gpu" else os.cpu_count() or 1
+            each = macs / (units * MACS_PER_SECOND.get(kind, MACS_PER_SECOND["cpu"]))
         return start + count * each
 
 

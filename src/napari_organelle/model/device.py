@@ -1,7 +1,7 @@
 """Devices and the Keras backend; the only module that touches tensorflow or torch themselves.
 
-Every function here imports the backend (about 6 s for tensorflow) and belongs in a worker, never on the
-window's thread.
+Every function here imports the backend (about 6 s for tensorflow, unless the device is ``"openvino"``) and
+belongs in a worker, never on the window's thread.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from napari_organelle.errors import DeviceError
+from napari_organelle.model.openvino_engine import best_precision, is_installed
 from napari_organelle.model.startup import import_keras
 
 if TYPE_CHECKING:
     import keras
 
-Precision = Literal["float32", "mixed_float16"]
+Precision = Literal["float32", "mixed_float16", "bfloat16"]
+
+OPENVINO = "openvino"
+"""The CPU by OpenVINO instead of Keras: name and backend."""
 
 BACKENDS = ("tensorflow", "torch")
 
@@ -36,13 +40,13 @@ class Device:
     Parameters
     ----------
     name : str
-        ``"cpu"``, ``"gpu:0"``, ``"gpu:1"``..., or ``"mps"`` for an Apple GPU.
+        ``"cpu"``, ``"openvino"`` (the CPU too), ``"gpu:0"``, ``"gpu:1"``..., or ``"mps"`` for an Apple GPU.
     backend : str
-        Keras backend, ``"tensorflow"`` or ``"torch"``.
+        Keras backend, ``"tensorflow"`` or ``"torch"``; or ``"openvino"``.
     label : str
         For people, such as ``"NVIDIA L4"`` or ``"2 threads"``.
-    precision : {"float32", "mixed_float16"}
-        Keras dtype policy that networks are built with here.
+    precision : {"float32", "mixed_float16", "bfloat16"}
+        Keras dtype policy that networks are built with here; of OpenVINO, what it multiplies in.
     """
 
     name: str
@@ -52,7 +56,12 @@ class Device:
 
     @property
     def is_gpu(self) -> bool:
-        return self.name != "cpu"
+        return self.name not in ("cpu", OPENVINO)
+
+    @property
+    def runs_keras(self) -> bool:
+        """Whether networks can be trained here, and not only used."""
+        return self.backend != OPENVINO
 
 
 def backend_name() -> str:
@@ -78,7 +87,7 @@ def backend_name() -> str:
 
 @lru_cache(maxsize=1)
 def available_devices() -> tuple[Device, ...]:
-    """GPUs, best first, then the CPU.
+    """GPUs, best first, then OpenVINO where it is installed, then the CPU.
 
     Raises
     ------
@@ -87,26 +96,52 @@ def available_devices() -> tuple[Device, ...]:
     """
     backend = backend_name()
     gpus = _tensorflow_gpus() if backend == "tensorflow" else _torch_gpus()
-    return (*gpus, Device("cpu", backend, f"{_thread_count(backend)} threads"))
+    openvino = (openvino_device(),) if is_installed() else ()
+    return (*gpus, *openvino, Device("cpu", backend, f"{_thread_count(backend)} threads"))
 
 
-def choose_device(name: str = "auto") -> Device:
-    """A device by its name; ``"auto"`` takes the first GPU, or the CPU where there is none.
+def openvino_device() -> Device:
+    """The CPU by OpenVINO; no Keras is started.
+
+    Raises
+    ------
+    DeviceError
+        If it is not installed.
+    """
+    if not is_installed():
+        raise DeviceError(
+            'OpenVINO is not installed, or does not start: pip install "napari-organelle[openvino]"'
+        )
+    return Device(OPENVINO, OPENVINO, f"{_cores()} threads", best_precision())
+
+
+def choose_device(name: str = "auto", *, keras: bool = False) -> Device:
+    """A device by its name; ``"auto"`` takes the first of `available_devices`.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"``, or a device's.
+    keras : bool
+        Whether it has to run Keras, as training does.
 
     Raises
     ------
     DeviceError
         If there is none of that name; the message lists those that there are.
     """
-    devices = available_devices()
+    if name == OPENVINO and not keras:
+        return openvino_device()
+    devices = [device for device in available_devices() if device.runs_keras or not keras]
     if name == "auto":
         return devices[0]
     for device in devices:
         if name in (device.name, f"{device.name}:0"):
             return device
     there = ", ".join(device.name for device in devices)
+    purpose = "device for training" if name == OPENVINO else "device"
     raise DeviceError(
-        f"There is no device {name!r}; this machine has {there} (Keras on {devices[-1].backend})."
+        f"There is no {purpose} {name!r}; this machine has {there} (Keras on {devices[-1].backend})."
     )
 
 
@@ -114,8 +149,9 @@ def describe(device: Device) -> str:
     """One line for people: ``"CPU, 2 threads, Keras on tensorflow"``, ``"GPU 0: NVIDIA L4, 16-bit, …"``."""
     number = device.name.partition(":")[2]
     place = f"{f'GPU {number}'.strip()}: {device.label}" if device.is_gpu else f"CPU, {device.label}"
-    bits = ", 16-bit" if device.precision == "mixed_float16" else ""
-    return f"{place}{bits}, Keras on {device.backend}"
+    bits = "" if device.precision == "float32" else ", 16-bit"
+    engine = f"Keras on {device.backend}" if device.runs_keras else "OpenVINO"
+    return f"{place}{bits}, {engine}"
 
 
 def compile_network(
@@ -223,7 +259,7 @@ def out_of_memory_errors() -> tuple[type[BaseException], ...]:
         kinds += (tensorflow.errors.ResourceExhaustedError,)
     if torch := sys.modules.get("torch"):
         kinds += (torch.cuda.OutOfMemoryError,)
-    return kinds
+    return (*kinds, MemoryError)
 
 
 def _thread_count(backend: str) -> int:
@@ -233,9 +269,13 @@ def _thread_count(backend: str) -> int:
         return int(torch.get_num_threads())
     import tensorflow as tf
 
+    return int(tf.config.threading.get_intra_op_parallelism_threads() or _cores())
+
+
+def _cores() -> int:
+    """Those that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return int(tf.config.threading.get_intra_op_parallelism_threads() or cores)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _tensorflow_gpus() -> list[Device]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.device import Device, choose_device, compile_network
+from napari_organelle.model.openvino_engine import compile_openvino
 from napari_organelle.model.spec import ModelSpec
 from napari_organelle.model.vgg16 import assign_weights, build_network
 
@@ -30,8 +31,8 @@ class LoadedModel:
         Where it came from.
     device : Device
         Where it is.
-    network : keras.Model
-        (B, n, n, 3) float32 in [0, 1] to (B, K) float32 logits.
+    network : keras.Model or None
+        (B, n, n, 3) float32 in [0, 1] to (B, K) float32 logits; None on a device that runs no Keras.
     probabilities : callable
         (B, n, n, 3) float32 array to (B, K) float32 array of calibrated probabilities; keep B fixed, since
         each new B is compiled anew.
@@ -39,7 +40,7 @@ class LoadedModel:
 
     bundle: ModelBundle
     device: Device
-    network: keras.Model
+    network: keras.Model | None
     probabilities: Callable[[np.ndarray], np.ndarray]
 
 
@@ -77,10 +78,12 @@ def load(bundle: ModelBundle, device: str = "auto") -> LoadedModel:
 
 
 def _load(bundle: ModelBundle, device: Device) -> LoadedModel:
-    import keras
-
     spec = bundle.spec
     weights = bundle.weights()
+    if not device.runs_keras:
+        return LoadedModel(bundle, device, None, compile_openvino(spec, weights, device.precision))
+    import keras
+
     with keras.device(device.name):
         network = build_network(spec.network, len(spec.classes), spec.pixels.input_size, device.precision)
         assign_weights(network, weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +15,6 @@ import numpy as np
 from napari_organelle.errors import DeviceError, ReadError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.device import Device, out_of_memory_errors
-from napari_organelle.model.loaded import LoadedModel
 from napari_organelle.model.prediction import BatchDone, Prediction
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.cut import iter_windows, unfit_items
@@ -24,13 +23,17 @@ from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import ImageSet
 
 T = TypeVar("T")
+Answering = Callable[[np.ndarray], np.ndarray]
 
 AHEAD = 3
 """Batches that are read and prepared ahead of the network."""
 
 CPU_BATCH_PIXELS = 32 * 64 * 64
+"""Pixels of network input in a batch on a CPU whose size isn't given: the first block's 64 feature maps are
+then as large as a processor's last cache (33 MB). Weights as constants gained nothing over variables."""
+
 GPU_BATCH_PIXELS = 256 * 224 * 224
-"""Pixels of network input in a batch whose size isn't given."""
+"""As `CPU_BATCH_PIXELS`, on a GPU; halved where its memory does not hold them."""
 
 MAX_BATCH = 1024
 
@@ -84,7 +87,7 @@ def predict(
     channel_map : ChannelMap
         Which channel fills each slot of the model.
     device : str
-        ``"auto"``, ``"cpu"``, ``"gpu:0"``...
+        ``"auto"``, ``"cpu"``, ``"openvino"``, ``"gpu:0"``...
     batch_size : int, optional
         Windows that the network takes at once; fitted to the device where not given. Halved, with a note,
         when the device's memory is full.
@@ -116,7 +119,7 @@ def predict(
     prepared = prepare_batches(image_set, regions, channel_map, plan, size)
     with closing(read_ahead(prepared, AHEAD)) as batches:
         for batch in batches:
-            probabilities, fitting = answer(model, batch.inputs, size)
+            probabilities, fitting = answer(model.probabilities, model.device, batch.inputs, size)
             notes = [batch.note()]
             if fitting < size:
                 notes.append(
@@ -191,14 +194,16 @@ def read_ahead(source: Iterator[T], depth: int) -> Generator[T, None, None]:
         pool.shutdown(cancel_futures=True)
 
 
-def answer(model: LoadedModel, inputs: np.ndarray, size: int) -> tuple[np.ndarray, int]:
-    """Probabilities of a batch, and the size at which the device's memory held it.
+def answer(run: Answering, device: Device, inputs: np.ndarray, size: int) -> tuple[np.ndarray, int]:
+    """What a network says to a batch, and the size at which the device's memory held it.
 
     Parameters
     ----------
-    model : LoadedModel
-        On its device.
-    inputs : (B, n, n, 3) float32
+    run : callable
+        (n, side, side, 3) float32 to (n, K) float32; a new n may be compiled anew.
+    device : Device
+        Where it runs.
+    inputs : (B, side, side, 3) float32
         In [0, 1].
     size : int
         Rows that go through the network at once; halved until they fit.
@@ -215,12 +220,12 @@ def answer(model: LoadedModel, inputs: np.ndarray, size: int) -> tuple[np.ndarra
     while True:
         try:
             parts = [
-                _answer_padded(model, inputs[row : row + size], size) for row in range(0, len(inputs), size)
+                _answer_padded(run, inputs[row : row + size], size) for row in range(0, len(inputs), size)
             ]
         except out_of_memory_errors() as error:
             if size == 1:
                 raise DeviceError(
-                    f"The memory of {model.device.name} does not hold a single region: close other programs, "
+                    f"The memory of {device.name} does not hold a single region: close other programs, "
                     "or choose the device cpu."
                 ) from error
             size //= 2
@@ -228,13 +233,13 @@ def answer(model: LoadedModel, inputs: np.ndarray, size: int) -> tuple[np.ndarra
             return np.concatenate(parts), size
 
 
-def _answer_padded(model: LoadedModel, inputs: np.ndarray, size: int) -> np.ndarray:
-    """Probabilities of up to `size` rows, filled up to a power of two: each new size is compiled anew."""
+def _answer_padded(run: Answering, inputs: np.ndarray, size: int) -> np.ndarray:
+    """Answers to up to `size` rows, filled up to a power of two: each new size is compiled anew."""
     rows = len(inputs)
     missing = min(size, _power_of_two(2 * rows - 1)) - rows
     if missing > 0:
         inputs = np.pad(inputs, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    return model.probabilities(inputs)[:rows]
+    return run(inputs)[:rows]
 
 
 def _power_of_two(limit: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 
@@ -60,12 +60,17 @@ def cut(image_set: ImageSet, windows: np.ndarray, indices: Sequence[int | None])
     ReadError
         If pixels can't be read, or are bool or complex.
     """
-    pieces = []
-    for piece in iter_windows(image_set, windows, indices):
+    return raise_errors(iter_windows(image_set, windows, indices))
+
+
+def raise_errors(pieces: Iterable[np.ndarray | ReadError]) -> list[np.ndarray]:
+    """What `iter_windows` gives, as a list; the first error among it is raised."""
+    windows = []
+    for piece in pieces:
         if isinstance(piece, ReadError):
             raise piece
-        pieces.append(piece)
-    return pieces
+        windows.append(piece)
+    return windows
 
 
 def iter_windows(
@@ -134,7 +139,7 @@ def _file_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Itera
 
 
 def _read_files(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> ItemPixels:
-    """Whole items, several files at a time."""
+    """Whole items, several files at a time: a share of the items for each thread."""
 
     def read(item: int) -> np.ndarray | ReadError:
         try:
@@ -143,8 +148,10 @@ def _read_files(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> 
             return error
 
     items = np.unique(boxes[:, 0, 0]).tolist()
+    shares = [items[first::READERS] for first in range(READERS)]
     with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(items, pool.map(read, items), strict=True)), (0, 0)
+        read_shares = pool.map(lambda share: [(item, read(item)) for item in share], shares)
+        return dict(pair for pairs in read_shares for pair in pairs), (0, 0)
 
 
 def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterator[tuple[int, int]]:
@@ -156,11 +163,11 @@ def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterat
     data = image_set.data
     chunk = ARRAY_CHUNK if isinstance(data, np.ndarray) else [data.chunksize[axis] for axis in (0, 2, 3)]
     pixel_bytes = data.dtype.itemsize * channels
+    needs = np.prod((boxes[:, 1] - 1) // chunk - boxes[:, 0] // chunk + 1, axis=1).tolist()
     start, wanted = 0, 0
     low: list[int] = []
     high: list[int] = []
-    for row, (first, last) in enumerate(boxes.tolist()):
-        needed = _chunks_touched(first, last, chunk)
+    for row, ((first, last), needed) in enumerate(zip(boxes.tolist(), needs, strict=True)):
         if row > start:
             new_low, new_high = list(map(min, low, first)), list(map(max, high, last))
             touched = _chunks_touched(new_low, new_high, chunk)

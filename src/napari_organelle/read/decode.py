@@ -79,7 +79,8 @@ def decode(path: str | Path) -> np.ndarray:
         If the file can't be opened, is no PNG, JPEG or TIFF, is damaged or cut short, or is a stack.
     """
     with _named(path):
-        data = Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - half the time of Path.open
+            data = file.read()
         if data.startswith(PNG):
             pixels = imagecodecs.png_decode(data)
         elif data.startswith(JPEG):

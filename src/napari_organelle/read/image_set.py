@@ -140,11 +140,11 @@ class ImageSet:
             If a file of the item is damaged, gone, or not what the table says.
         """
         wanted = list(range(len(self.channels)) if channels is None else channels)
+        if self.files is not None and any(self.files.paths[index]):
+            return self.files.read(index, wanted)
         row = self.items.iloc[index]
         if self.files is not None:
-            if not any(self.files.paths[index]):
-                raise ReadError(f"{row['item']}: it has no file; {row['problem']}")
-            return self.files.read(index, wanted)
+            raise ReadError(f"{row['item']}: it has no file; {row['problem']}")
         return np.asarray(self.data[index, wanted, : int(row["height"]), : int(row["width"])])
 
     def channel_data(self, channel: int) -> da.Array | np.ndarray:

@@ -6,7 +6,9 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,14 @@ import platformdirs
 
 from napari_organelle.errors import TrainingError
 from napari_organelle.model.device import Device, compile_network
+from napari_organelle.model.predict import AHEAD, answer, fitting_batch, read_ahead
 from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, build_feature_extractor
 from napari_organelle.prepare.augment import Augmentation, augment
-from napari_organelle.prepare.cut import cut
+from napari_organelle.prepare.cut import cut, iter_windows, raise_errors
 from napari_organelle.prepare.pixels import PixelPlan, network_input
 from napari_organelle.train.examples import Examples
 
 SEGMENT_ROWS = 256
-BATCH_PIXELS = 32 * 128 * 128
-"""Pixels of network input in one batch: the memory that the activations of VGG16's first block need grows
-with it."""
-
 CACHE_BYTES = 8 * 2**30
 """The least recently used features beyond this much are deleted."""
 
@@ -219,25 +218,35 @@ def compute_features(
     )
     if not len(missing):
         return
-    run = _extractor(job.key, weights, device)
-    batch = max(1, BATCH_PIXELS // job.key.pixels.input_size**2)
+    run = compile_extractor(job.key, weights, device)
+    size = fitting_batch(job.key.pixels.input_size, device)
     done = 0
-    while done < len(missing):
-        rows = missing[done : done + SEGMENT_ROWS]
-        parts = []
-        for start in range(0, len(rows), batch):
-            part = rows[start : start + batch]
-            images = np.zeros((batch, job.key.pixels.input_size, job.key.pixels.input_size, 3), np.float32)
-            images[: len(part)] = job_input(job, part)
-            parts.append(run(images)[: len(part)])
-            yield done + start + len(part), len(missing)
-        cache.add([keys[row] for row in rows], np.concatenate(parts))
-        done += len(rows)
+    parts: list[np.ndarray] = []
+    with closing(read_ahead(_job_batches(job, missing, size), AHEAD)) as batches:
+        for images in batches:
+            features, size = answer(run, device, images, size)
+            parts.append(features)
+            done += len(features)
+            yield done, len(missing)
+            rows = missing[done - sum(map(len, parts)) : done]
+            if len(rows) >= SEGMENT_ROWS or done == len(missing):
+                cache.add([keys[row] for row in rows], np.concatenate(parts))
+                parts = []
+
+
+def _job_batches(job: FeatureJob, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """`job_input` of `size` rows at a time; what they have in common is read once."""
+    windows = iter_windows(job.examples.image_set, job.examples.windows[rows], job.indices)
+    for start in range(0, len(rows), size):
+        yield _augmented(job, rows[start : start + size], raise_errors(islice(windows, size)))
 
 
 def job_input(job: FeatureJob, rows: np.ndarray) -> np.ndarray:
     """(n, side, side, 3) float32 network input of some of a job's windows, copies augmented."""
-    windows = cut(job.examples.image_set, job.examples.windows[rows], job.indices)
+    return _augmented(job, rows, cut(job.examples.image_set, job.examples.windows[rows], job.indices))
+
+
+def _augmented(job: FeatureJob, rows: np.ndarray, windows: list[np.ndarray]) -> np.ndarray:
     images = network_input(windows, job.key.pixels)
     for image, row in zip(images, rows.tolist(), strict=True):
         if copy := int(job.copies[row]):
@@ -246,9 +255,10 @@ def job_input(job: FeatureJob, rows: np.ndarray) -> np.ndarray:
     return images
 
 
-def _extractor(
+def compile_extractor(
     key: FeatureKey, weights: Mapping[str, np.ndarray], device: Device
 ) -> Callable[[np.ndarray], np.ndarray]:
+    """The network before its head: (B, n, n, 3) float32 in [0, 1] to (B, features) float32."""
     import keras
 
     with keras.device(device.name):

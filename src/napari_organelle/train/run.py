@@ -112,7 +112,9 @@ def train(plan: TrainingPlan, data: ImageSet | Examples) -> Generator[EpochRepor
     _open_folder(plan, made)
     for note in made.notes:
         yield EpochReport("reading", len(made.examples), len(made.examples), note=note)
-    run = _Run(plan, made, choose_device(device_names(plan.device)[0]), started, start_weights(plan))
+    run = _Run(
+        plan, made, choose_device(device_names(plan.device)[0], keras=True), started, start_weights(plan)
+    )
     try:
         yield from _fit_all(run)
     except (GeneratorExit, KeyboardInterrupt) as stop:

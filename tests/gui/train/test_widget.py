@@ -40,7 +40,9 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MODELS", "LABELS"):
         monkeypatch.setenv(f"NAPARI_ORGANELLE_{name}", str(tmp_path / name.lower()))
     monkeypatch.setattr(form, "RECIPES", {"default": TINY})
-    monkeypatch.setattr(train_widget, "ask_devices", lambda: iter([[("cpu", "CPU, here")]]))
+    monkeypatch.setattr(
+        train_widget, "ask_devices", lambda: iter([[("openvino", "CPU, faster"), ("cpu", "CPU, here")]])
+    )
 
 
 def pattern(kind: str, rng: np.random.Generator) -> np.ndarray:

@@ -24,6 +24,7 @@ from napari_organelle.gui.train.form import AUTO_DEVICE, TrainForm
 from napari_organelle.gui.train.layers import fill_canvas, montage_layers
 from napari_organelle.gui.train.request import Outcome, TrainingRequest, run
 from napari_organelle.gui.train.results import BAD, CropWish, TrainResults, montage_of
+from napari_organelle.model.device import OPENVINO
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.show.montage import Montage
 from napari_organelle.train.fitting import EpochReport
@@ -235,8 +236,9 @@ class TrainWidget(DockedWidget):
     def _offer_devices(self, devices: DeviceList | None) -> None:
         if devices is None:
             return
-        best = (AUTO_DEVICE[0], f"automatic: {devices[0][1]}")
-        self.form.device.offer([best, *devices], lambda device: device[1])
+        able = [(name, text) for name, text in devices if name != OPENVINO]
+        best = (AUTO_DEVICE[0], f"automatic: {able[0][1]}")
+        self.form.device.offer([best, *able], lambda device: device[1])
         self.refresh()
 
     def _start_job(self, reports: Iterator[Any], on_report: Any, on_end: Any = None) -> None:

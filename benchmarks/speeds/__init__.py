@@ -1,0 +1,1 @@
+"""What `speed.py` measures: one function yields the rows of one subject."""
