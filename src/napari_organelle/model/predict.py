@@ -16,6 +16,7 @@ from napari_organelle.errors import DeviceError, ReadError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.device import Device, out_of_memory_errors
 from napari_organelle.model.prediction import BatchDone, Prediction
+from napari_organelle.model.views import over_views
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.cut import iter_windows, unfit_items
 from napari_organelle.prepare.pixels import PixelPlan, network_input
@@ -119,7 +120,7 @@ def predict(
     prepared = prepare_batches(image_set, regions, channel_map, plan, size)
     with closing(read_ahead(prepared, AHEAD)) as batches:
         for batch in batches:
-            probabilities, fitting = answer(model.probabilities, model.device, batch.inputs, size)
+            probabilities, fitting = answer(run, model.device, batch.inputs, size)
             notes = [batch.note()]
             if fitting < size:
                 notes.append(

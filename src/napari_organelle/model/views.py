@@ -15,9 +15,7 @@ def turned(images: np.ndarray) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(turn[:, :, ::-1])
 
 
-def over_views(
-    answer: Callable[[np.ndarray], np.ndarray], views: int
-) -> Callable[[np.ndarray], np.ndarray]:
+def over_views(answer: Callable[[np.ndarray], np.ndarray], views: int) -> Callable[[np.ndarray], np.ndarray]:
     """A function of images that gives the mean of `answer` over their views; `answer` itself for 1 view.
 
     Parameters
