@@ -1,0 +1,269 @@
+"""Overlapping tiles at about the price of touching ones: convolutions once, pooled tile by tile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from napari_organelle.errors import BundleError, DeviceError, ReadError
+from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.calibrate import probabilities
+from napari_organelle.model.device import BACKENDS, choose_device, compile_network, out_of_memory_errors
+from napari_organelle.model.loaded import LoadedModel
+from napari_organelle.model.predict import (
+    AHEAD,
+    NOT_FINITE,
+    collect,
+    predict,
+    read_ahead,
+    unclassified,
+)
+from napari_organelle.model.prediction import BatchDone, Prediction
+from napari_organelle.model.spec import ModelSpec
+from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, classify, convolve
+from napari_organelle.prepare.channels import ChannelMap
+from napari_organelle.prepare.cut import iter_windows, unfit_items
+from napari_organelle.prepare.dense import TileBlock, dense_input, fitting_stride, tile_blocks
+from napari_organelle.prepare.regions import Regions
+from napari_organelle.read.image_set import ImageSet
+
+if TYPE_CHECKING:
+    import keras
+
+SAMPLE, SAMPLED_SHARE = 256, 64
+"""Tiles at most, and one of how many, that are answered the exact way too, to compare."""
+
+ENOUGH = 0.98
+"""Share of equal calls below which the exact way is advised."""
+
+LogitsOfTiles = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+_compiled: WeakKeyDictionary[keras.Model, LogitsOfTiles] = WeakKeyDictionary()
+
+
+def predict_dense(
+    bundle: ModelBundle, image_set: ImageSet, regions: Regions, channel_map: ChannelMap, device: str = "auto"
+) -> Iterator[BatchDone]:
+    """Classify tiles from feature maps that overlapping ones share; close the generator to stop.
+
+    Convolutions see a tile's real neighbours where the exact way (`predict.predict`) sees zeros, and pixels
+    are scaled by percentiles that are interpolated between tiles, so that answers differ. Some tiles are
+    answered the exact way as well, and the last report's note says how well the two agree.
+
+    Parameters
+    ----------
+    bundle, image_set, regions, channel_map, device
+        As for `predict.predict`. Where Keras can't use the device, convolutions run on the CPU.
+
+    Yields
+    ------
+    BatchDone
+        In the regions' order, without gaps; empty ones while a row of blocks isn't complete.
+
+    Raises
+    ------
+    RegionError
+        If the regions are no tiles.
+    BundleError
+        If the network has the head ``"seed"``, or the weights were altered.
+    DeviceError
+        If the device isn't there, or its memory does not hold a block.
+    """
+    channel_map.require()
+    spec, total = bundle.spec, len(regions)
+    if problem := dense_problem(spec.network):
+        raise BundleError(problem)
+    blocks = list(tile_blocks(regions, spec.pixels.input_size))
+    model = bundle.load(device if choose_device(device).backend in BACKENDS else "cpu")
+    told = np.full((total, len(spec.classes)), np.nan, np.float32)
+    sample = sample_rows(total)
+    few = replace(regions, windows=regions.windows[sample], ids=regions.ids[sample])
+    exact = []
+    for batch in predict(bundle, image_set, few, channel_map, device=device):
+        exact.append(batch)
+        yield BatchDone(0, 0, told[:0], total)
+    start, reasons = 0, Counter[str]()
+    for block, unfit in _answer_blocks(model, _prepare(image_set, regions, channel_map, spec, blocks), told):
+        reasons += unfit
+        if not block.last:
+            yield BatchDone(start, start, told[:0], total)
+            continue
+        stop = int(block.rows[-1, -1]) + 1
+        notes = [unclassified(reasons)]
+        if stop == total:
+            told_exactly = collect(exact, few, bundle)
+            notes += [placement_note(regions, spec), agreement_note(told_exactly, told[sample], spec)]
+        yield BatchDone(start, stop, told[start:stop].copy(), total, " ".join(filter(None, notes)))
+        start, reasons = stop, Counter()
+
+
+def dense_problem(network: NetworkPlan) -> str:
+    """Why a network can't share its work between tiles, with what to do; ``""`` where it can."""
+    if network.head == "pooled":
+        return ""
+    return (
+        "Tiles can share their work only where the network pools means and maxima; this model has the seed's "
+        "head, which looks at fixed places of each tile. Switch 'dense' off."
+    )
+
+
+def build_dense_network(
+    plan: NetworkPlan, classes: int, input_size: int, precision: str = "float32"
+) -> keras.Model:
+    """As `vgg16.build_network`, for tiles of a block.
+
+    Parameters
+    ----------
+    plan : NetworkPlan
+        With the head ``"pooled"``.
+    classes : int
+        K.
+    input_size : int
+        Side of a tile in network pixels.
+    precision : str
+        As for `vgg16.build_network`.
+
+    Returns
+    -------
+    keras.Model
+        ``[(1, H, W, 3) float32 RGB in [0, 1], (1, n_y) float32, (1, n_x) float32]``, a block with the first
+        rows and columns of its tiles in network pixels, to (n_y * n_x, K) float32 logits. Each pooled block
+        of layers takes its nearest own pixels.
+    """
+    import keras
+
+    image = keras.Input((None, None, 3), batch_size=1, name="image")
+    tops, lefts = (keras.Input((None,), batch_size=1, name=name) for name in ("tops", "lefts"))
+    maps = convolve(plan, image, precision)
+    parts = []
+    for block in plan.blocks:
+        features = keras.ops.cast(maps[block - 1], "float32")
+        step = 2 ** (block - 1)
+        rows, columns = (_pixels_of_tiles(starts, step, input_size // step) for starts in (tops, lefts))
+        for reduce in (keras.ops.mean, keras.ops.max):
+            strips = reduce(keras.ops.take(features[0], rows, axis=0), axis=1)
+            parts.append(reduce(keras.ops.take(strips, columns, axis=1), axis=2))
+    pooled = keras.ops.concatenate(parts, axis=-1)
+    features = keras.ops.reshape(pooled, (-1, plan.feature_count(input_size)))
+    return keras.Model([image, tops, lefts], classify(plan, features, classes), name="dense")
+
+
+def _pixels_of_tiles(starts: Any, step: int, side: int) -> Any:
+    """(n, side) int32 indices along an axis of a feature map, of tiles that start at (1, n) network pixels."""
+    from keras import ops
+
+    first = ops.cast(ops.round(starts[0] / step), "int32")
+    return ops.expand_dims(first, 1) + ops.arange(side, dtype="int32")
+
+
+def _logits_of_tiles(model: LoadedModel) -> LogitsOfTiles:
+    """The bundle's network for blocks, compiled; kept as long as the model is loaded."""
+    import keras
+
+    if model.network not in _compiled:
+        spec, weights = model.bundle.spec, model.bundle.weights()
+        with keras.device(model.device.name):
+            network = build_dense_network(
+                spec.network, len(spec.classes), spec.pixels.input_size, model.device.precision
+            )
+            assign_weights(network, weights)
+        _compiled[model.network] = compile_network(network, model.device, lambda logits: logits)
+    return _compiled[model.network]
+
+
+Prepared = tuple[TileBlock, np.ndarray, np.ndarray]
+"""A block, its (1, H, W, 3) network input, and why each of its (n_y, n_x) tiles can't be classified."""
+
+
+def _prepare(
+    image_set: ImageSet, regions: Regions, channel_map: ChannelMap, spec: ModelSpec, blocks: list[TileBlock]
+) -> Iterator[Prepared]:
+    """Read blocks and make them network input."""
+    unfit = unfit_items(image_set, channel_map.required_indices())
+    windows = np.array([block.window for block in blocks])
+    tile = int(regions.windows[0, 3])
+    for block, piece in zip(blocks, iter_windows(image_set, windows, channel_map.indices), strict=True):
+        reason = str(piece) if isinstance(piece, ReadError) else unfit.get(int(block.window[0]), "")
+        unread = isinstance(piece, ReadError)
+        raw = np.zeros((len(channel_map.slots), *block.window[3:]), np.uint8) if unread else piece
+        reasons = np.full(block.rows.shape, reason, object)
+        broken = ~np.isfinite(raw).all(axis=0)
+        if broken.any():
+            corners = regions.windows[block.rows, 1:3] - block.window[1:3]
+            for place in np.ndindex(reasons.shape):
+                y, x = corners[place]
+                if broken[y : y + tile, x : x + tile].any():
+                    reasons[place] = reasons[place] or NOT_FINITE
+        yield block, dense_input(raw, spec.pixels, tile), reasons
+
+
+def _answer_blocks(
+    model: LoadedModel, prepared: Iterator[Prepared], told: np.ndarray
+) -> Iterator[tuple[TileBlock, Counter[str]]]:
+    """Write probabilities of blocks into `told`; yield how many tiles of each can't be classified, and why."""
+    spec, run = model.bundle.spec, _logits_of_tiles(model)
+    with closing(read_ahead(prepared, AHEAD)) as ahead:
+        for block, image, reasons in ahead:
+            fit = reasons == ""
+            if fit.any():
+                try:
+                    logits = run(image, block.tops[None], block.lefts[None])
+                except out_of_memory_errors() as error:
+                    raise DeviceError(
+                        f"The memory of {model.device.name} does not hold a block of tiles: close other "
+                        "programs, or choose the device cpu or the exact way."
+                    ) from error
+                grid = logits.reshape(len(block.tops), len(block.lefts), -1)[: fit.shape[0], : fit.shape[1]]
+                told[block.rows[fit]] = probabilities(grid[fit], spec.task, spec.temperature)
+            yield block, Counter(reasons[~fit].tolist())
+
+
+def sample_rows(total: int) -> np.ndarray:
+    """Random tiles that are answered the exact way too, the same ones each time; their cost stays small."""
+    count = min(SAMPLE, -(-total // SAMPLED_SHARE))
+    return np.sort(np.random.default_rng(0).choice(total, count, replace=False))
+
+
+def placement_note(regions: Regions, spec: ModelSpec) -> str:
+    """What to know where tiles don't lie on whole pixels of the coarsest features; ``""`` where they do."""
+    tile, coarsest = int(regions.windows[0, 3]), 2 ** (spec.network.blocks[-1] - 1)
+    fitting = fitting_stride(tile, spec.pixels.input_size, coarsest)
+    if (regions.stride or tile) % fitting == 0:
+        return ""
+    return (
+        f"Dense: the coarsest features are taken to the nearest {coarsest * tile / spec.pixels.input_size:.3g} "
+        f"px; tiles lie exactly with a stride of {fitting} px or a multiple."
+    )
+
+
+def agreement_note(exact: Prediction, told: np.ndarray, spec: ModelSpec) -> str:
+    """How well the dense way agrees with the exact one.
+
+    Parameters
+    ----------
+    exact : Prediction
+        Of the sampled tiles.
+    told : (n, K) float32
+        Probabilities of the same tiles by the dense way.
+    spec : ModelSpec
+        Of the model, for its thresholds.
+    """
+    both = exact.answered() & np.isfinite(told).all(axis=1)
+    if not both.any():
+        return ""
+    calls = (p.called(np.array(spec.thresholds)) for p in (exact, replace(exact, probabilities=told)))
+    equal = int(sum(a == b for a, b, use in zip(*calls, both, strict=True) if use))
+    apart = float(np.abs(exact.probabilities - told)[both].mean())
+    note = (
+        f"Dense: {equal} of {both.sum()} sampled tiles called as exactly; "
+        f"mean difference of probabilities {apart:.3f}."
+    )
+    if equal < ENOUGH * both.sum():
+        note += f" That is below {ENOUGH:.0%}: for these images use the exact way."
+    return note
