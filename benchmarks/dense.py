@@ -71,7 +71,7 @@ def time_ways(bundle: ModelBundle, image: ImageSet, repeats: int) -> dict[str, f
 
 
 def agreement(exact: Prediction, dense: Prediction, threshold: np.ndarray) -> dict[str, float]:
-    """Shares of equal calls (unsure is one) and of equal likeliest classes, mean difference of probabilities."""
+    """Share of equal calls (unsure is one) and likeliest classes; mean difference of probabilities."""
     calls = [np.array(each.called(threshold)) for each in (exact, dense)]
     best = [each.probabilities.argmax(axis=1) for each in (exact, dense)]
     return {

@@ -155,7 +155,7 @@ def build_dense_network(
 
 
 def _pixels_of_tiles(starts: Any, step: int, side: int) -> Any:
-    """(n, side) int32 indices along an axis of a feature map, of tiles that start at (1, n) network pixels."""
+    """(n, side) int32 indices along an axis of a feature map of tiles that start at (1, n) network pixels."""
     from keras import ops
 
     first = ops.cast(ops.round(starts[0] / step), "int32")
@@ -189,24 +189,32 @@ def _prepare(
     windows = np.array([block.window for block in blocks])
     tile = int(regions.windows[0, 3])
     for block, piece in zip(blocks, iter_windows(image_set, windows, channel_map.indices), strict=True):
-        reason = str(piece) if isinstance(piece, ReadError) else unfit.get(int(block.window[0]), "")
-        unread = isinstance(piece, ReadError)
-        raw = np.zeros((len(channel_map.slots), *block.window[3:]), np.uint8) if unread else piece
+        if isinstance(piece, ReadError):
+            raw, reason = np.zeros((len(channel_map.slots), *block.window[3:]), np.uint8), str(piece)
+        else:
+            raw, reason = piece, unfit.get(int(block.window[0]), "")
         reasons = np.full(block.rows.shape, reason, object)
-        broken = ~np.isfinite(raw).all(axis=0)
-        if broken.any():
-            corners = regions.windows[block.rows, 1:3] - block.window[1:3]
-            for place in np.ndindex(reasons.shape):
-                y, x = corners[place]
-                if broken[y : y + tile, x : x + tile].any():
-                    reasons[place] = reasons[place] or NOT_FINITE
+        if not reason:
+            reasons[_broken(raw, block, regions)] = NOT_FINITE
         yield block, dense_input(raw, spec.pixels, tile), reasons
+
+
+def _broken(raw: np.ndarray, block: TileBlock, regions: Regions) -> np.ndarray:
+    """(n_y, n_x) bool: which of a block's tiles hold NaN or infinite pixels; `raw` is (S, height, width)."""
+    broken = np.zeros(block.rows.shape, bool)
+    finite = np.asarray(np.isfinite(raw).all(axis=0))
+    if not finite.all():
+        corners = regions.windows[block.rows, 1:] - [*block.window[1:3], 0, 0]
+        for place in np.ndindex(broken.shape):
+            y, x, height, width = corners[place]
+            broken[place] = not finite[y : y + height, x : x + width].all()
+    return broken
 
 
 def _answer_blocks(
     model: LoadedModel, prepared: Iterator[Prepared], told: np.ndarray
 ) -> Iterator[tuple[TileBlock, Counter[str]]]:
-    """Write probabilities of blocks into `told`; yield how many tiles of each can't be classified, and why."""
+    """Write blocks' probabilities into `told`; yield how many tiles of each can't be classified, and why."""
     spec, run = model.bundle.spec, _logits_of_tiles(model)
     with closing(read_ahead(prepared, AHEAD)) as ahead:
         for block, image, reasons in ahead:
@@ -236,9 +244,10 @@ def placement_note(regions: Regions, spec: ModelSpec) -> str:
     fitting = fitting_stride(tile, spec.pixels.input_size, coarsest)
     if (regions.stride or tile) % fitting == 0:
         return ""
+    step = coarsest * tile / spec.pixels.input_size
     return (
-        f"Dense: the coarsest features are taken to the nearest {coarsest * tile / spec.pixels.input_size:.3g} "
-        f"px; tiles lie exactly with a stride of {fitting} px or a multiple."
+        f"Dense: the coarsest features are taken to the nearest {step:.3g} px; "
+        f"tiles lie exactly with a stride of {fitting} px or a multiple."
     )
 
 

@@ -43,9 +43,9 @@ class RegionForm(QWidget):
         self.unit.offer([PIXELS, MICROMETRES])
         self.dense = QCheckBox("share work between overlapping tiles (dense)")
         self.dense.setToolTip(
-            "Looks at the image once and answers every overlapping tile from that: many times faster than tile "
-            "by tile.\nSome answers differ from those of single tiles; the run says how many, from a sample of "
-            "your own tiles."
+            "Looks at the image once and answers every overlapping tile from that: many times faster than "
+            "tile by tile.\nSome answers differ from those of single tiles; the run says how many, from a "
+            "sample of your own tiles."
         )
         self.labels = ObjectCombo("A Labels layer with one number an object")
         self.find_button = QPushButton("Find cells")
