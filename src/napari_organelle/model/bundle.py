@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 SUFFIX = ".organelle"
+DENSE_HEAD = "dense/"
+"""Before the names of a second head's weights, which is fitted to features that overlapping tiles share."""
+
 SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
 MAX_SPEC_BYTES = 2**22
@@ -281,6 +284,8 @@ def _is_imagenet(name: str, array: np.ndarray) -> bool:
 def _check_complete(spec: ModelSpec, weights: Mapping[str, np.ndarray], path: Path) -> None:
     """Raise BundleError unless the weights are all of the network's, and finite."""
     wanted = weight_shapes(spec.network, len(spec.classes), spec.pixels.input_size)
+    if spec.dense_head:
+        wanted |= {DENSE_HEAD + name: shape for name, shape in wanted.items() if not name.startswith("block")}
     if odd := sorted(set(wanted) ^ set(weights)):
         raise BundleError(
             f"{path}: the weights {'lack' if odd[0] in wanted else 'have an unknown'} {odd[0]}."

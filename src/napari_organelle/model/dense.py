@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_organelle.errors import BundleError, DeviceError, ReadError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.calibrate import probabilities
-from napari_organelle.model.device import BACKENDS, choose_device, compile_network, out_of_memory_errors
-from napari_organelle.model.loaded import LoadedModel
+from napari_organelle.model.dense_network import TilesOfBlock, compile_features, compile_logits
+from napari_organelle.model.device import BACKENDS, Device, choose_device, out_of_memory_errors
 from napari_organelle.model.predict import (
     AHEAD,
     NOT_FINITE,
@@ -26,25 +24,18 @@ from napari_organelle.model.predict import (
 )
 from napari_organelle.model.prediction import BatchDone, Prediction
 from napari_organelle.model.spec import ModelSpec
-from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, classify, convolve
+from napari_organelle.model.vgg16 import NetworkPlan
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.cut import iter_windows, unfit_items
 from napari_organelle.prepare.dense import TileBlock, dense_input, fitting_stride, tile_blocks
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import ImageSet
 
-if TYPE_CHECKING:
-    import keras
-
 SAMPLE, SAMPLED_SHARE = 256, 64
 """Tiles at most, and one of how many, that are answered the exact way too, to compare."""
 
 ENOUGH = 0.98
 """Share of equal calls below which the exact way is advised."""
-
-LogitsOfTiles = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-_compiled: WeakKeyDictionary[keras.Model, LogitsOfTiles] = WeakKeyDictionary()
 
 
 def predict_dense(
@@ -89,8 +80,10 @@ def predict_dense(
         exact.append(batch)
         yield BatchDone(0, 0, told[:0], total)
     start, reasons = 0, Counter[str]()
-    for block, unfit in _answer_blocks(model, _prepare(image_set, regions, channel_map, spec, blocks), told):
-        reasons += unfit
+    prepared = _prepare(image_set, regions, channel_map, spec, blocks)
+    for block, why, logits in _run(compile_logits(model), prepared, model.device):
+        told[block.rows[why == ""]] = probabilities(logits, spec.task, spec.temperature)
+        reasons.update(filter(None, why.ravel()))
         if not block.last:
             yield BatchDone(start, start, told[:0], total)
             continue
@@ -113,72 +106,11 @@ def dense_problem(network: NetworkPlan) -> str:
     )
 
 
-def build_dense_network(
-    plan: NetworkPlan, classes: int, input_size: int, precision: str = "float32"
-) -> keras.Model:
-    """As `vgg16.build_network`, for tiles of a block.
-
-    Parameters
-    ----------
-    plan : NetworkPlan
-        With the head ``"pooled"``.
-    classes : int
-        K.
-    input_size : int
-        Side of a tile in network pixels.
-    precision : str
-        As for `vgg16.build_network`.
-
-    Returns
-    -------
-    keras.Model
-        ``[(1, H, W, 3) float32 RGB in [0, 1], (1, n_y) float32, (1, n_x) float32]``, a block with the first
-        rows and columns of its tiles in network pixels, to (n_y * n_x, K) float32 logits. Each pooled block
-        of layers takes its nearest own pixels.
-    """
-    import keras
-
-    image = keras.Input((None, None, 3), batch_size=1, name="image")
-    tops, lefts = (keras.Input((None,), batch_size=1, name=name) for name in ("tops", "lefts"))
-    maps = convolve(plan, image, precision)
-    parts = []
-    for block in plan.blocks:
-        features = keras.ops.cast(maps[block - 1], "float32")
-        step = 2 ** (block - 1)
-        rows, columns = (_pixels_of_tiles(starts, step, input_size // step) for starts in (tops, lefts))
-        for reduce in (keras.ops.mean, keras.ops.max):
-            strips = reduce(keras.ops.take(features[0], rows, axis=0), axis=1)
-            parts.append(reduce(keras.ops.take(strips, columns, axis=1), axis=2))
-    pooled = keras.ops.concatenate(parts, axis=-1)
-    features = keras.ops.reshape(pooled, (-1, plan.feature_count(input_size)))
-    return keras.Model([image, tops, lefts], classify(plan, features, classes), name="dense")
-
-
-def _pixels_of_tiles(starts: Any, step: int, side: int) -> Any:
-    """(n, side) int32 indices along an axis of a feature map of tiles that start at (1, n) network pixels."""
-    from keras import ops
-
-    first = ops.cast(ops.round(starts[0] / step), "int32")
-    return ops.expand_dims(first, 1) + ops.arange(side, dtype="int32")
-
-
-def _logits_of_tiles(model: LoadedModel) -> LogitsOfTiles:
-    """The bundle's network for blocks, compiled; kept as long as the model is loaded."""
-    import keras
-
-    if model.network not in _compiled:
-        spec, weights = model.bundle.spec, model.bundle.weights()
-        with keras.device(model.device.name):
-            network = build_dense_network(
-                spec.network, len(spec.classes), spec.pixels.input_size, model.device.precision
-            )
-            assign_weights(network, weights)
-        _compiled[model.network] = compile_network(network, model.device, lambda logits: logits)
-    return _compiled[model.network]
-
-
 Prepared = tuple[TileBlock, np.ndarray, np.ndarray]
 """A block, its (1, H, W, 3) network input, and why each of its (n_y, n_x) tiles can't be classified."""
+
+Answered = tuple[TileBlock, np.ndarray, np.ndarray]
+"""A block, why each of its tiles can't be classified, and a row for each of those that can."""
 
 
 def _prepare(
@@ -211,25 +143,48 @@ def _broken(raw: np.ndarray, block: TileBlock, regions: Regions) -> np.ndarray:
     return broken
 
 
-def _answer_blocks(
-    model: LoadedModel, prepared: Iterator[Prepared], told: np.ndarray
-) -> Iterator[tuple[TileBlock, Counter[str]]]:
-    """Write blocks' probabilities into `told`; yield how many tiles of each can't be classified, and why."""
-    spec, run = model.bundle.spec, _logits_of_tiles(model)
+def _run(run: TilesOfBlock, prepared: Iterator[Prepared], device: Device) -> Iterator[Answered]:
+    """The network on blocks, while the next ones are read."""
     with closing(read_ahead(prepared, AHEAD)) as ahead:
         for block, image, reasons in ahead:
             fit = reasons == ""
-            if fit.any():
-                try:
-                    logits = run(image, block.tops[None], block.lefts[None])
-                except out_of_memory_errors() as error:
-                    raise DeviceError(
-                        f"The memory of {model.device.name} does not hold a block of tiles: close other "
-                        "programs, or choose the device cpu or the exact way."
-                    ) from error
-                grid = logits.reshape(len(block.tops), len(block.lefts), -1)[: fit.shape[0], : fit.shape[1]]
-                told[block.rows[fit]] = probabilities(grid[fit], spec.task, spec.temperature)
-            yield block, Counter(reasons[~fit].tolist())
+            if not fit.any():
+                yield block, reasons, np.zeros((0, 1), np.float32)
+                continue
+            try:
+                rows = run(image, block.tops[None], block.lefts[None])
+            except out_of_memory_errors() as error:
+                raise DeviceError(
+                    f"The memory of {device.name} does not hold a block of tiles: close other programs, "
+                    "or choose the device cpu or the exact way."
+                ) from error
+            grid = rows.reshape(len(block.tops), len(block.lefts), -1)
+            yield block, reasons, grid[: fit.shape[0], : fit.shape[1]][fit]
+
+
+def dense_features(
+    bundle: ModelBundle, image_set: ImageSet, regions: Regions, channel_map: ChannelMap, device: str = "auto"
+) -> np.ndarray:
+    """Features of tiles from maps that they share, on which a head for the dense way is fitted.
+
+    Parameters
+    ----------
+    bundle, image_set, regions, channel_map, device
+        As for `predict_dense`.
+
+    Returns
+    -------
+    (R, features) float32
+        NaN where a tile can't be classified.
+    """
+    spec, model = bundle.spec, bundle.load(device)
+    width = spec.network.feature_count(spec.pixels.input_size)
+    features = np.full((len(regions), width), np.nan, np.float32)
+    blocks = list(tile_blocks(regions, spec.pixels.input_size))
+    prepared = _prepare(image_set, regions, channel_map, spec, blocks)
+    for block, reasons, rows in _run(compile_features(model), prepared, model.device):
+        features[block.rows[reasons == ""]] = rows
+    return features
 
 
 def sample_rows(total: int) -> np.ndarray:

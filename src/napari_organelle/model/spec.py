@@ -52,6 +52,9 @@ class ModelSpec:
         multi-label one.
     temperature : float
         Positive; logits are divided by it before softmax or sigmoid, so that probabilities are calibrated.
+    dense_head : bool
+        Whether the weights hold a second head, fitted to features that overlapping tiles share; its arrays
+        are called as the first's with ``dense/`` before.
     description : str
         A sentence or two: what it is for.
     scores : dict
@@ -71,6 +74,7 @@ class ModelSpec:
     network: NetworkPlan
     thresholds: tuple[float, ...]
     temperature: float = 1.0
+    dense_head: bool = False
     description: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
