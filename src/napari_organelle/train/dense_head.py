@@ -128,7 +128,10 @@ def fit_dense_head(
         assign_weights(head, weights | _statistics(features))
         _distil(head, features, told, spec.temperature, spec.task)
     fitted = {DENSE_HEAD + name: array for name, array in read_weights(head).items()}
-    return save_bundle(path, replace(spec, dense_head=True), weights | fitted, overwrite=overwrite)
+    provenance = {**spec.provenance, "dense_head": {"tiles": len(features), "seed": seed}}
+    return save_bundle(
+        path, replace(spec, dense_head=True, provenance=provenance), weights | fitted, overwrite=overwrite
+    )
 
 
 def _statistics(features: np.ndarray) -> dict[str, np.ndarray]:
