@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,13 @@ def test_every_tile_is_in_one_block_at_its_place(tile: int, stride: int, monkeyp
 def test_only_tiles_can_share():
     with pytest.raises(RegionError, match="for tiles, not for points"):
         list(tile_blocks(point_regions(np.array([[20, 20]]), 32, (64, 64)), 32))
+
+
+def test_a_part_of_a_grid_is_refused():
+    regions = tile_regions((64, 64), 32)
+    part = replace(regions, windows=regions.windows[:3], ids=regions.ids[:3])
+    with pytest.raises(RegionError, match="needs all tiles"):
+        list(tile_blocks(part, 32))
 
 
 def test_strides_that_fit_are_whole_coarsest_pixels():

@@ -14,6 +14,7 @@ from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.calibrate import probabilities
 from napari_organelle.model.dense_network import TilesOfBlock, compile_features, compile_logits
 from napari_organelle.model.device import BACKENDS, Device, choose_device, out_of_memory_errors
+from napari_organelle.model.loaded import LoadedModel
 from napari_organelle.model.predict import (
     AHEAD,
     NOT_FINITE,
@@ -71,7 +72,7 @@ def predict_dense(
     if problem := dense_problem(spec.network):
         raise BundleError(problem)
     blocks = list(tile_blocks(regions, spec.pixels.input_size))
-    model = bundle.load(device if choose_device(device).backend in BACKENDS else "cpu")
+    model = _load(bundle, device)
     told = np.full((total, len(spec.classes)), np.nan, np.float32)
     sample = sample_rows(total)
     few = replace(regions, windows=regions.windows[sample], ids=regions.ids[sample])
@@ -104,6 +105,11 @@ def dense_problem(network: NetworkPlan) -> str:
         "Tiles can share their work only where the network pools means and maxima; this model has the seed's "
         "head, which looks at fixed places of each tile. Switch 'dense' off."
     )
+
+
+def _load(bundle: ModelBundle, device: str) -> LoadedModel:
+    """The bundle's network on a device, or on the CPU where Keras can't use that device."""
+    return bundle.load(device if choose_device(device).backend in BACKENDS else "cpu")
 
 
 Prepared = tuple[TileBlock, np.ndarray, np.ndarray]
@@ -177,7 +183,7 @@ def dense_features(
     (R, features) float32
         NaN where a tile can't be classified.
     """
-    spec, model = bundle.spec, bundle.load(device)
+    spec, model = bundle.spec, _load(bundle, device)
     width = spec.network.feature_count(spec.pixels.input_size)
     features = np.full((len(regions), width), np.nan, np.float32)
     blocks = list(tile_blocks(regions, spec.pixels.input_size))

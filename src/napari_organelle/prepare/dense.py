@@ -68,7 +68,7 @@ def tile_blocks(regions: Regions, input_size: int) -> Iterator[TileBlock]:
     Raises
     ------
     RegionError
-        If the regions are no tiles.
+        If the regions are no tiles, or not all tiles of an item's grid.
     """
     if regions.kind != "tiles":
         raise RegionError(
@@ -77,6 +77,8 @@ def tile_blocks(regions: Regions, input_size: int) -> Iterator[TileBlock]:
     for item in np.unique(regions.windows[:, 0]):
         rows = np.flatnonzero(regions.windows[:, 0] == item)
         y, x = np.unique(regions.windows[rows, 1]), np.unique(regions.windows[rows, 2])
+        if len(rows) != len(y) * len(x):
+            raise RegionError("the dense way needs all tiles of an image: don't leave any out")
         down, across = (_Axis.of(starts, regions, input_size) for starts in (y, x))
         grid = rows.reshape(len(y), len(x))
         for i, (top, tops) in enumerate(down.parts):
