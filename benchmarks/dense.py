@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from throughput import CHANNELS, TILE, random_bundle, zarr_image
+from train_hpa_stain import PIXEL_SIZE_UM
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle
 from napari_organelle.model.predict import collect, predict
@@ -83,8 +84,9 @@ def agreement(exact: Prediction, dense: Prediction, threshold: np.ndarray) -> di
     }
 
 
-def compare(bundle: ModelBundle, image: ImageSet, channels: ChannelMap, tile: int) -> dict[str, float]:
+def compare(bundle: ModelBundle, image: ImageSet, channels: ChannelMap) -> dict[str, float]:
     """Both ways on all tiles of an image."""
+    tile = bundle.spec.pixels.window_for(image.pixel_size_um)
     regions = tile_regions(image.data.shape[2:], tile, tile // 4)
     exact, dense = (
         collect(predict(bundle, image, regions, channels, dense=way), regions, bundle)
@@ -115,7 +117,8 @@ def hpa_fields(data: Path, bundle: ModelBundle) -> Iterator[tuple[str, ImageSet,
         full = open_image_set(data / folder)
         for item, name in enumerate(full.items["item"]):
             pixels = full.read(item)[None]
-            image = ImageSet.from_array(pixels, full.channels)
+            pixel_size = PIXEL_SIZE_UM * 512 / pixels.shape[-1]
+            image = ImageSet.from_array(pixels, full.channels, pixel_size_um=pixel_size)
             for channel in full.channel_names:
                 if channel != "protein":
                     index = full.channel_names.index(channel)
@@ -142,7 +145,7 @@ def main() -> None:
         bundle = open_bundle(args.model)
         fields = yeast_fields if len(bundle.spec.slots) == 2 else hpa_fields
         for name, image, channels in fields(args.data, bundle):
-            row = compare(bundle, image, channels, bundle.spec.pixels.window_px)
+            row = compare(bundle, image, channels)
             print(name, *(f"{what} {value:.3f}" for what, value in row.items()), sep=" | ", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""``napari-organelle dense-head MODEL PATH… -o OUT``: a second head, for overlapping tiles that share work."""
+"""``napari-organelle dense-head MODEL PATH… -o OUT``: a second head, for tiles that share their work."""
 
 from __future__ import annotations
 
