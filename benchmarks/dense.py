@@ -23,7 +23,7 @@ from train_hpa_stain import PIXEL_SIZE_UM
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle
 from napari_organelle.model.predict import collect, predict
-from napari_organelle.model.prediction import Prediction
+from napari_organelle.model.prediction import UNSURE, Prediction
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import Regions, tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
@@ -77,8 +77,9 @@ def agreement(exact: Prediction, dense: Prediction, threshold: np.ndarray) -> di
     best = [each.probabilities.argmax(axis=1) for each in (exact, dense)]
     return {
         "tiles": len(calls[0]),
-        "unsure": float((calls[0] == "unsure").mean()),
+        "unsure": float((calls[0] == UNSURE).mean()),
         "same call": float((calls[0] == calls[1]).mean()),
+        "same class, of called": float((best[0] == best[1])[calls[0] != UNSURE].mean()),
         "same class": float((best[0] == best[1]).mean()),
         "difference": float(np.abs(exact.probabilities - dense.probabilities).mean()),
     }

@@ -180,7 +180,8 @@ def test_notes_give_the_figures_and_what_to_do(tiny_bundle: ModelBundle):
     told = probabilities(np.eye(3)[np.arange(100) % 3] * 5, "single")
     exact = Prediction(tile_regions((130, 130), 32, 1), told, spec.class_names, "single", "")
     assert agreement_note(exact, told, spec) == (
-        "Dense: 100 of 100 sampled tiles called as exactly; mean difference of probabilities 0.000."
+        "Dense: 100 of 100 sampled tiles called as exactly, 100 of the 100 that are not unsure; "
+        "mean difference of probabilities 0.000."
     )
     other = told.copy()
     other[:3] = other[1:4]

@@ -23,7 +23,7 @@ from napari_organelle.model.predict import (
     read_ahead,
     unclassified,
 )
-from napari_organelle.model.prediction import BatchDone, Prediction
+from napari_organelle.model.prediction import UNSURE, BatchDone, Prediction
 from napari_organelle.model.spec import ModelSpec
 from napari_organelle.model.vgg16 import NetworkPlan
 from napari_organelle.prepare.channels import ChannelMap
@@ -227,11 +227,15 @@ def agreement_note(exact: Prediction, told: np.ndarray, spec: ModelSpec) -> str:
     both = exact.answered() & np.isfinite(told).all(axis=1)
     if not both.any():
         return ""
-    calls = (p.called(np.array(spec.thresholds)) for p in (exact, replace(exact, probabilities=told)))
-    equal = int(sum(a == b for a, b, use in zip(*calls, both, strict=True) if use))
+    one, other = (
+        np.array(p.called(np.array(spec.thresholds)))[both]
+        for p in (exact, replace(exact, probabilities=told))
+    )
+    equal, sure = int((one == other).sum()), one != UNSURE
     apart = float(np.abs(exact.probabilities - told)[both].mean())
     note = (
-        f"Dense: {equal} of {both.sum()} sampled tiles called as exactly; "
+        f"Dense: {equal} of {both.sum()} sampled tiles called as exactly, "
+        f"{(one == other)[sure].sum()} of the {sure.sum()} that are not unsure; "
         f"mean difference of probabilities {apart:.3f}."
     )
     if equal < ENOUGH * both.sum():
