@@ -54,6 +54,32 @@ def test_tiles_are_written_as_the_engine_answers_them(field: Path, tiny_bundle: 
     assert table["called"].tolist() == prediction.called(0.5)
 
 
+def test_dense_tiles_are_the_engines_and_the_agreement_is_said(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out.csv"
+    options = (
+        "--regions",
+        "tiles",
+        "--tile",
+        32,
+        "--stride",
+        16,
+        "--dense",
+        "--channels",
+        "cytosol=0,protein=1",
+    )
+    assert run(field, "--model", tiny_bundle.path, *options, "-o", out) == 0
+    images = ImageSet.from_array(tifffile.imread(field)[None], (Channel("a"), Channel("b")))
+    regions = tile_regions((96, 128), 32, 16)
+    channels = ChannelMap(tiny_bundle.spec.slots, (0, 1), ("a", "b"))
+    running = predict(tiny_bundle, images, regions, channels, device="cpu", dense=True)
+    np.testing.assert_allclose(
+        table_of(out)[COLUMNS[-3:]], collect(running, regions, tiny_bundle).probabilities, atol=1e-5
+    )
+    assert "of 1 sampled tiles called as exactly" in capsys.readouterr().err
+
+
 def test_channels_threshold_and_batch_are_heeded(field: Path, tiny_bundle: ModelBundle, tmp_path: Path):
     tables = []
     for index, options in enumerate(

@@ -71,11 +71,13 @@ class FakePredict:
         self.closed = threading.Event()
         self.error: Exception | None = None
         self.note = ""
+        self.options: dict[str, Any] = {}
 
     def __call__(
         self, bundle: Any, images: Any, regions: Any, channels: Any, **options: Any
     ) -> Iterator[BatchDone]:
         self.calls += 1
+        self.options = options
         try:
             for start in range(0, len(regions), self.batch):
                 self.go.wait(10)

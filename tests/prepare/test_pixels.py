@@ -82,7 +82,7 @@ def test_windows_of_several_sizes_keep_their_places():
 def test_resampling_keeps_the_mean_a_ramp_and_the_orientation(height: int):
     y, x = np.mgrid[:height, :64].astype(np.float32)
     image = ((y + 0.5) / height + 2 * (x + 0.5) / 64)[None, None]
-    small = resample(image, 32)[0, 0]
+    small = resample(image, 32, 32)[0, 0]
     centers = (np.arange(32) + 0.5) / 32
     expected = centers[:, None] + 2 * centers
     whole = height in (8, 32, 64)
@@ -93,7 +93,7 @@ def test_resampling_keeps_the_mean_a_ramp_and_the_orientation(height: int):
 def test_shrinking_averages_areas_exactly():
     image = np.random.default_rng(2).random((2, 3, 96, 64), np.float32)
     np.testing.assert_allclose(
-        resample(image, 32), image.reshape(2, 3, 32, 3, 32, 2).mean(axis=(3, 5)), rtol=1e-5
+        resample(image, 32, 32), image.reshape(2, 3, 32, 3, 32, 2).mean(axis=(3, 5)), rtol=1e-5
     )
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from napari_organelle import __version__
 from napari_organelle.errors import OrganelleError
 
-COMMANDS = ("info", "models", "classify", "train", "evaluate", "demo")
+COMMANDS = ("info", "models", "classify", "train", "dense_head", "evaluate", "demo")
 
 
 def build_parser() -> argparse.ArgumentParser:

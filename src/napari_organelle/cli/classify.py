@@ -132,7 +132,10 @@ def _classify(
     _say(f"{images.source or 'images'}: {len(regions)} regions, {bundle.id} on {describe(model.device)}")
     _say("channels: " + ", ".join(_pairs(channels)))
     batches, interrupted = _run(
-        predict(bundle, images, regions, channels, device=args.device, batch_size=args.batch), regions
+        predict(
+            bundle, images, regions, channels, device=args.device, batch_size=args.batch, dense=args.dense
+        ),
+        regions,
     )
     threshold = np.array(spec.thresholds) if args.threshold is None else args.threshold
     return results_table(collect(batches, regions, bundle), images, threshold), interrupted

@@ -39,6 +39,7 @@ def add_region_options(parser: argparse.ArgumentParser) -> None:
     add("--regions", choices=kinds, help="what gets an answer each; whole images where nothing is given")
     add("--tile", type=int, metavar="PX", help="side of a tile; the model's window where not given")
     add("--stride", type=int, metavar="PX", help="from tile to tile; the tile's side where not given")
+    add("--dense", action="store_true", help="overlapping tiles share their work: fast, and nearly as exact")
     add(
         "--labels",
         type=Path,

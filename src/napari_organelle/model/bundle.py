@@ -13,9 +13,9 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import platformdirs
@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 SUFFIX = ".organelle"
+DENSE_HEAD = "dense/"
+"""Before the names of a second head's weights, which is fitted to features that overlapping tiles share."""
+
 SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
 MAX_SPEC_BYTES = 2**22
@@ -90,8 +93,12 @@ class ModelBundle:
             )
         return cls(path, spec, sha256, imagenet is not None)
 
-    def __reduce__(self) -> tuple[Callable[[Path], ModelBundle], tuple[Path]]:
-        return ModelBundle.open, (self.path,)
+    def __reduce__(self) -> tuple[Callable[[Path, Literal[1, 8]], ModelBundle], tuple[Path, Literal[1, 8]]]:
+        return _reopen, (self.path, self.spec.views)
+
+    def with_views(self, views: Literal[1, 8]) -> ModelBundle:
+        """The same model, which answers from so many views of a window (see `ModelSpec`)."""
+        return replace(self, spec=replace(self.spec, views=views))
 
     @property
     def id(self) -> str:
@@ -132,6 +139,10 @@ class ModelBundle:
         from napari_organelle.model.loaded import load
 
         return load(self, device)
+
+
+def _reopen(path: Path, views: Literal[1, 8]) -> ModelBundle:
+    return ModelBundle.open(path).with_views(views)
 
 
 def save_bundle(
@@ -281,6 +292,8 @@ def _is_imagenet(name: str, array: np.ndarray) -> bool:
 def _check_complete(spec: ModelSpec, weights: Mapping[str, np.ndarray], path: Path) -> None:
     """Raise BundleError unless the weights are all of the network's, and finite."""
     wanted = weight_shapes(spec.network, len(spec.classes), spec.pixels.input_size)
+    if spec.dense_head:
+        wanted |= {DENSE_HEAD + name: shape for name, shape in wanted.items() if not name.startswith("block")}
     if odd := sorted(set(wanted) ^ set(weights)):
         raise BundleError(
             f"{path}: the weights {'lack' if odd[0] in wanted else 'have an unknown'} {odd[0]}."

@@ -156,7 +156,7 @@ def describe(device: Device) -> str:
 
 def compile_network(
     network: keras.Model, device: Device, output: Callable[[Any], Any]
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Callable[..., np.ndarray]:
     """Make a fast function of a network on a device.
 
     Parameters
@@ -171,16 +171,17 @@ def compile_network(
     Returns
     -------
     callable
-        (B, H, W, 3) float32 array to float32 array; a new B costs a new trace, so callers keep B fixed.
+        float32 arrays, one for each input of the network, such as (B, H, W, 3), to a float32 array; new
+        shapes cost a new trace, so callers keep them fixed.
     """
     import keras
 
     forward = _tensorflow_function if device.backend == "tensorflow" else _torch_function
-    run = forward(lambda batch: output(network(batch, training=False)))
+    run = forward(lambda *inputs: output(network(inputs[0] if len(inputs) == 1 else inputs, training=False)))
 
-    def run_on_device(batch: np.ndarray) -> np.ndarray:
+    def run_on_device(*inputs: np.ndarray) -> np.ndarray:
         with keras.device(device.name):
-            return run(batch)
+            return run(*inputs)
 
     return run_on_device
 
@@ -320,24 +321,28 @@ def _gpu(index: int, backend: str, label: str, half: bool) -> Device:
     return Device(f"gpu:{index}", backend, label, "mixed_float16" if half else "float32")
 
 
-def _tensorflow_function(forward: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """A graph for each shape of batch."""
+def _tensorflow_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """A graph for the inputs' shapes."""
     import tensorflow as tf
 
     @cache
-    def graph(shape: tuple[int, ...]) -> Callable[[Any], Any]:
-        traced = tf.function(forward).get_concrete_function(tf.TensorSpec(shape, tf.float32))
-        return cast(Callable[[Any], Any], traced)
+    def graph(*shapes: tuple[int, ...]) -> Callable[..., Any]:
+        specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+        return cast(Callable[..., Any], tf.function(forward).get_concrete_function(*specs))
 
-    return lambda batch: np.asarray(graph(batch.shape)(tf.constant(batch)).numpy())
+    def run(*inputs: np.ndarray) -> np.ndarray:
+        answer = graph(*(each.shape for each in inputs))(*map(tf.constant, inputs))
+        return np.asarray(answer.numpy())
+
+    return run
 
 
-def _torch_function(forward: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+def _torch_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
     import keras
     import torch
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(*inputs: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return np.asarray(keras.ops.convert_to_numpy(forward(keras.ops.convert_to_tensor(batch))))
+            return np.asarray(keras.ops.convert_to_numpy(forward(*map(keras.ops.convert_to_tensor, inputs))))
 
     return run

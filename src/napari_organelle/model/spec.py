@@ -55,6 +55,9 @@ class ModelSpec:
     views : {1, 8}
         How many views of a window are answered and averaged: the window alone, or all 8 that quarter turns
         and mirroring make of it, which takes 8 times as long.
+    dense_head : bool
+        Whether the weights hold a second head, fitted to features that overlapping tiles share; its arrays
+        are called as the first's with ``dense/`` before.
     description : str
         A sentence or two: what it is for.
     scores : dict
@@ -75,6 +78,7 @@ class ModelSpec:
     thresholds: tuple[float, ...]
     temperature: float = 1.0
     views: Literal[1, 8] = 1
+    dense_head: bool = False
     description: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)

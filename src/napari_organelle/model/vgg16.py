@@ -115,8 +115,8 @@ def build_network(
     import keras
 
     image = _image_input(input_size)
-    features = _pool(plan, _convolve(plan, image, precision))
-    return keras.Model(image, _classify(plan, features, classes), name="organelle")
+    features = _pool(plan, convolve(plan, image, precision))
+    return keras.Model(image, classify(plan, features, classes), name="organelle")
 
 
 def build_feature_extractor(plan: NetworkPlan, input_size: int, precision: str = "float32") -> keras.Model:
@@ -124,7 +124,7 @@ def build_feature_extractor(plan: NetworkPlan, input_size: int, precision: str =
     import keras
 
     image = _image_input(input_size)
-    return keras.Model(image, _pool(plan, _convolve(plan, image, precision)), name="features")
+    return keras.Model(image, _pool(plan, convolve(plan, image, precision)), name="features")
 
 
 def build_head(plan: NetworkPlan, features: int, classes: int) -> keras.Model:
@@ -137,7 +137,7 @@ def build_head(plan: NetworkPlan, features: int, classes: int) -> keras.Model:
     import keras
 
     vector = keras.Input((features,), name="features")
-    return keras.Model(vector, _classify(plan, vector, classes), name="head")
+    return keras.Model(vector, classify(plan, vector, classes), name="head")
 
 
 def build_backbone(
@@ -154,7 +154,7 @@ def build_backbone(
     import keras
 
     image = _image_input(input_size)
-    return keras.Model(image, _convolve(plan, image, precision), name="backbone")
+    return keras.Model(image, convolve(plan, image, precision), name="backbone")
 
 
 def _image_input(input_size: int | None) -> Any:
@@ -165,7 +165,7 @@ def _image_input(input_size: int | None) -> Any:
     return keras.Input((input_size, input_size, 3), name="image")
 
 
-def _convolve(plan: NetworkPlan, image: Any, precision: str) -> list[Any]:
+def convolve(plan: NetworkPlan, image: Any, precision: str) -> list[Any]:
     """Last convolution of each block."""
     from keras import layers, ops
 
@@ -207,7 +207,7 @@ def _pool(plan: NetworkPlan, blocks: list[Any]) -> Any:
     return layers.Concatenate(dtype="float32", name="pooled")(parts)
 
 
-def _classify(plan: NetworkPlan, x: Any, classes: int) -> Any:
+def classify(plan: NetworkPlan, x: Any, classes: int) -> Any:
     from keras import layers
 
     if plan.head == "seed":

@@ -52,6 +52,10 @@ class ChannelMap:
     indices: tuple[int | None, ...]
     channel_names: tuple[str, ...]
 
+    def required_indices(self) -> list[int | None]:
+        """Channels of the slots that the model can't work without."""
+        return [i for slot, i in zip(self.slots, self.indices, strict=True) if slot.required]
+
     def problem(self) -> str:
         """What keeps the model from running, with what to do; ``""`` when fine."""
         there = list(self.channel_names)

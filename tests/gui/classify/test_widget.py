@@ -78,6 +78,28 @@ def test_tiles_of_two_layers(viewer: napari.Viewer, open_widget: Open, finish: F
     assert widget.message.text() == "Classified 16 regions."
 
 
+def test_the_dense_tick_reaches_the_run_and_shortens_the_time(
+    viewer: napari.Viewer, open_widget: Open, finish: Finish, predict: FakePredict
+) -> None:
+    viewer.add_image(half_bright(128, 128), name="GFP")
+    widget = open_widget()
+    pick(widget.form.regions.kind, "tiles")
+    widget.form.regions.stride.setValue(4)
+    request, _ = widget.form.request()
+    assert request is not None
+    assert request.plan.work(request.images, 29 * 29) == 29 * 29
+    widget.form.regions.dense.setChecked(True)
+    dense, _ = widget.form.request()
+    assert dense is not None
+    assert dense.plan.dense
+    assert dense.plan.work(dense.images, 29 * 29) == 2 * 8 * 8
+    widget.start()
+    finish(widget)
+    assert predict.options["dense"] is True
+    pick(widget.form.regions.kind, "points")
+    assert widget.form.regions.dense.isHidden()
+
+
 def test_objects_keep_their_labels_and_colours_follow(
     viewer: napari.Viewer, open_widget: Open, finish: Finish
 ) -> None:

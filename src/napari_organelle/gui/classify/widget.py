@@ -136,7 +136,8 @@ class ClassifyWidget(QWidget):
         count, spec = request.plan.count(request.images), request.bundle.spec
         seconds = None
         if count is not None and self.devices:
-            seconds = self.speed.seconds(request.bundle.id, spec, self._device_name(request), count)
+            work = request.plan.work(request.images, count)
+            seconds = self.speed.seconds(request.bundle.id, spec, self._device_name(request), work)
         self.status.setText(status_line(request, self._device_text(request), seconds, count))
 
     def _fit_width(self) -> None:
@@ -206,10 +207,11 @@ class ClassifyWidget(QWidget):
         left = "…"
         if batch is first:
             current.first_batch = now
-        else:
+        elif batch.stop > first.stop:
             each = (now - current.first_batch) / (batch.stop - first.stop)
             left = f" · {duration(each * (batch.total - batch.stop))} left"
-            self.speed.learn(current.request.bundle.id, self._device_name(current.request), each)
+            if not current.request.plan.dense:
+                self.speed.learn(current.request.bundle.id, self._device_name(current.request), each)
         self.progress.setRange(0, batch.total)
         self.progress.setValue(batch.stop)
         self.progress.setFormat(f"{batch.stop:,} of {batch.total:,}{left}")
