@@ -78,6 +78,12 @@ def test_a_pickled_bundle_is_its_path(tiny_bundle: ModelBundle):
     assert pickle.loads(pickled) == tiny_bundle  # noqa: S301
 
 
+def test_another_number_of_views_is_kept_by_a_pickle(tiny_bundle: ModelBundle):
+    turned = tiny_bundle.with_views(8)
+    assert (tiny_bundle.spec.views, turned.spec.views) == (1, 8)
+    assert pickle.loads(pickle.dumps(turned)) == turned  # noqa: S301
+
+
 def test_untouched_imagenet_layers_are_not_stored_again(
     tiny_bundle: ModelBundle, random_weights: MakeWeights, tmp_path: Path
 ):

@@ -6,7 +6,7 @@ import os
 import sys
 
 from napari_organelle.gui.classify.request import ClassifyRequest
-from napari_organelle.model.spec import ModelSpec
+from napari_organelle.model.bundle import ModelBundle
 
 VGG16_MACS = 15.3e9
 """Multiplications of VGG16's convolutions for one image of 224 x 224 pixels."""
@@ -22,18 +22,19 @@ class Speed:
     """Seconds a region, measured where a model has run on a device, else guessed from the network's size."""
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[str, str], float] = {}
+        self._measured: dict[tuple[str, int, str], float] = {}
 
-    def learn(self, model_id: str, device: str, seconds_per_region: float) -> None:
+    def learn(self, bundle: ModelBundle, device: str, seconds_per_region: float) -> None:
         """Remember what a run took."""
-        self._measured[model_id, device] = seconds_per_region
+        self._measured[bundle.id, bundle.spec.views, device] = seconds_per_region
 
-    def seconds(self, model_id: str, spec: ModelSpec, device: str, count: int) -> float:
+    def seconds(self, bundle: ModelBundle, device: str, count: int) -> float:
         """About how long `count` regions take, with the start of Keras where it hasn't started yet."""
+        spec = bundle.spec
         start = 0 if "keras" in sys.modules else START_SECONDS
-        each = self._measured.get((model_id, device))
+        each = self._measured.get((bundle.id, spec.views, device))
         if each is None:
-            macs = VGG16_MACS * (spec.pixels.input_size / 224) ** 2 * spec.network.width**2
+            macs = VGG16_MACS * (spec.pixels.input_size / 224) ** 2 * spec.network.width**2 * spec.views
             kind = device.partition(":")[0]
             units = 1 if kind == "gpu" else os.cpu_count() or 1
             each = macs / (units * MACS_PER_SECOND.get(kind, MACS_PER_SECOND["cpu"]))

@@ -68,6 +68,7 @@ class ClassifyForm(QWidget):
         self.layout_.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self.layout_.addRow("Model", self.model)
         self.layout_.addRow(self.model.info)
+        self.layout_.addRow("", self.model.fast)
         self.layout_.addRow("Image", self.image)
         self.layout_.addRow("Channels", self.channel_axis)
         self.layout_.addRow("Slices", self.slices)
@@ -161,6 +162,7 @@ class ClassifyForm(QWidget):
         self.changed.emit()
 
     def _on_model(self) -> None:
+        show_row(self.model.fast, None, self.model.has_views)
         self._make_slots()
         self._offer_channels(True)
         self._offer_kinds(True)

@@ -133,11 +133,11 @@ class ClassifyWidget(QWidget):
         if request is None:
             self.status.setText(problem)
             return
-        count, spec = request.plan.count(request.images), request.bundle.spec
+        count = request.plan.count(request.images)
         seconds = None
         if count is not None and self.devices:
             work = request.plan.work(request.images, count)
-            seconds = self.speed.seconds(request.bundle.id, spec, self._device_name(request), work)
+            seconds = self.speed.seconds(request.bundle, self._device_name(request), work)
         self.status.setText(status_line(request, self._device_text(request), seconds, count))
 
     def _fit_width(self) -> None:
@@ -211,7 +211,7 @@ class ClassifyWidget(QWidget):
             each = (now - current.first_batch) / (batch.stop - first.stop)
             left = f" · {duration(each * (batch.total - batch.stop))} left"
             if not current.request.plan.dense:
-                self.speed.learn(current.request.bundle.id, self._device_name(current.request), each)
+                self.speed.learn(current.request.bundle, self._device_name(current.request), each)
         self.progress.setRange(0, batch.total)
         self.progress.setValue(batch.stop)
         self.progress.setFormat(f"{batch.stop:,} of {batch.total:,}{left}")
