@@ -12,7 +12,7 @@ from speeds.made import CHANNELS, made_image, made_items, random_bundle
 from speeds.measure import PeakMemory, Row, Setting
 
 SIDES = (1024, 4096, 16384, 65536)
-TILE = 512
+TILE = 128
 COUNTS = (1_000, 100_000)
 WIDTH, INPUT = 1 / 32, 32
 
