@@ -33,11 +33,11 @@ CHUNK = 1024
 CHANNELS = ChannelMap(YEAST_SLOTS, (0, 1), ("mCherry", "GFP"))
 
 
-def random_bundle(folder: Path, width: float) -> ModelBundle:
+def random_bundle(folder: Path, width: float, input_size: int = TILE) -> ModelBundle:
     """A model of 12 classes with a random head; VGG16's own layers where `width` is 1."""
     network = NetworkPlan(width=width)
     classes = tuple(OrganelleClass(f"class {index}", "#808080") for index in range(12))
-    pixels = PixelPlan(TILE, TILE)
+    pixels = PixelPlan(input_size, TILE)
     spec = ModelSpec(
         name=f"width-{width:g}",
         classes=classes,
@@ -48,7 +48,7 @@ def random_bundle(folder: Path, width: float) -> ModelBundle:
         thresholds=(0.5,),
     )
     rng = np.random.default_rng(0)
-    shapes = weight_shapes(network, len(classes), TILE)
+    shapes = weight_shapes(network, len(classes), input_size)
     weights = {name: np.abs(rng.normal(0, 0.05, shape)).astype(np.float32) for name, shape in shapes.items()}
     return save_bundle(
         folder / f"{spec.name}.organelle", spec, weights | (imagenet_weights() if width == 1 else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -71,7 +72,13 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
             )
         )
         cluster = stack.enter_context(
-            LocalCluster(n_workers=count, threads_per_worker=1, memory_limit=0, dashboard_address=None)
+            LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            )
         )
         yield stack.enter_context(Client(cluster))
 
