@@ -33,4 +33,5 @@ def add_region_options(parser: argparse.ArgumentParser) -> None:
 def region_options(args: argparse.Namespace) -> RegionOptions:
     """What the options ask for."""
     kind: RegionKind = args.regions or ("objects" if args.labels else "points" if args.points else "image")
-    return RegionOptions(kind, args.tile, args.stride, args.labels, args.points)
+    labels = args.labels and args.labels.absolute()
+    return RegionOptions(kind, args.tile, args.stride, labels, args.points)

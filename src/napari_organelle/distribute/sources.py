@@ -53,23 +53,24 @@ class Source:
 
 
 def find_sources(paths: Sequence[str]) -> Iterator[Source | ReadError]:
-    """A source for each path; files that make up one set are one.
+    """A source for each path, made absolute for workers; files that make up one set are one.
 
     Yields
     ------
     Source or ReadError
         The error where a path is not there or nothing that a reader knows.
     """
+    places = [Path(path).expanduser().absolute() for path in paths]
     why_apart: tuple[str, ...] = ()
-    if len(paths) > 1 and all(Path(path).is_file() for path in paths):
+    if len(places) > 1 and all(place.is_file() for place in places):
         try:
-            yield _opened(open_image_set(paths))
+            yield _opened(open_image_set(places))
             return
         except ReadError as error:
             why_apart = (f"read one by one: {error}",)
-    for path in paths:
+    for place in places:
         try:
-            source = _find(Path(path).expanduser())
+            source = _find(place)
         except ReadError as error:
             yield error
             continue
