@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from napari_organelle.cli.regions import add_region_options, region_options
 from napari_organelle.cli.workers import add_worker_options, chosen_workers
+from napari_organelle.distribute.labels import LabelWriter
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.run import KEPT, Run, survey
 from napari_organelle.distribute.sources import Source, find_sources
@@ -48,6 +49,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--force", action="store_true", help="replace OUT.csv, or parts of another run, if there")
     add_region_options(parser)
     add_worker_options(parser)
+    add(
+        "--write-labels",
+        metavar="NAME",
+        help="also write tiles or objects as labels/NAME into the OME-Zarr images themselves",
+    )
     add(
         "--channels",
         default="",
@@ -88,11 +94,16 @@ def run(args: argparse.Namespace) -> int:
     run, total = _plan(args.paths, options, args.output)
     if not (args.workers or args.scheduler):
         _say(f"{bundle.id} on {describe(bundle.load(args.device).device)}")
+    writer = LabelWriter.of(run, args.write_labels) if args.write_labels else None
+    if writer:
+        writer.require_room(run, args.force)
     if there := run.begin(args.force):
         _say(f"going on with {there} parts in {run.work.path}")
     try:
         with chosen_workers(args) as client:
             _answer(run, client, total)
+            if writer:
+                _say(f"wrote labels/{writer.name} into {writer.write(run, client):,} images")
     except KeyboardInterrupt:
         return _stopped(run)
     return _finish(run)

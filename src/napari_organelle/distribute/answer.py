@@ -99,12 +99,12 @@ def _classify(
         raise BundleError(f"{bundle.path} was changed since the run began: its weights are not the same.")
     images = part.open()
     channels = channel_map(options, images)
-    try:
-        regions = part.regions or object_regions_of(
-            options.regions, images, bundle.spec, channels, part.first
-        )
-    except RegionError as error:
-        return pd.DataFrame(), (str(error),)
+    regions, unread = part.regions, tuple[str, ...]()
+    if regions is None:
+        try:
+            regions, unread = object_regions_of(options.regions, images, bundle.spec, channels, part.first)
+        except RegionError as error:
+            return pd.DataFrame(), (str(error),)
     batches: list[BatchDone] = []
     try:
         for batch in predict(bundle, images, regions, channels, **options.predict):
@@ -115,7 +115,7 @@ def _classify(
         done = batches[-1].stop if batches else 0
         work.write_unfinished(_table(batches, regions, images, options).iloc[:done])
         raise
-    return _table(batches, regions, images, options), _notes(batches)
+    return _table(batches, regions, images, options), unread + _notes(batches)
 
 
 def _table(

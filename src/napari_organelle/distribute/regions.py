@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,7 @@ def iter_regions(
 
 def object_regions_of(
     options: RegionOptions, images: ImageSet, spec: ModelSpec, channels: ChannelMap, first: int
-) -> Regions:
+) -> tuple[Regions, tuple[str, ...]]:
     """Objects of a label image, of the set's masks, or cells found in its pixels.
 
     Parameters
@@ -109,20 +110,56 @@ def object_regions_of(
     first : int
         The first item's position in the set, and so in the label image.
 
+    Returns
+    -------
+    Regions, tuple of str
+        And why items that can't be read have none; items without an object are passed over.
+
     Raises
     ------
     RegionError
-        If there is no object.
-    ReadError
-        If the pixels can't be read.
+        If there is no object at all.
     """
     window = _window(images, spec)
+    windows, ids, notes = [], [], []
+    problem: RegionError | None = None
+    for item in range(len(images)):
+        try:
+            objects = object_regions(label_plane(options, images, item, channels, first), window)
+        except ReadError as error:
+            notes.append(str(error))
+        except RegionError as error:
+            problem = error
+        else:
+            objects.windows[:, 0] = item
+            windows.append(objects.windows)
+            ids.append(objects.ids)
+    if not windows:
+        raise problem or RegionError(" ".join(notes))
+    return Regions("objects", np.concatenate(windows), np.concatenate(ids)), tuple(notes)
+
+
+def label_plane(options: RegionOptions, images: ImageSet, item: int, channels: ChannelMap, first: int) -> Any:
+    """The objects of one item as a (Y, X) label image, numpy or dask.
+
+    Raises
+    ------
+    ReadError
+        If pixels are needed and can't be read.
+    """
     if options.labels:
-        labels = open_image_set(options.labels).data[first : first + len(images), 0]
-        return object_regions(labels, window)
+        return open_image_set(options.labels).data[first + item, 0]
     if images.masks is not None:
-        return object_regions(images.masks, window)
-    return _found_cells(images, window, channels)
+        return images.masks[item]
+    used = {
+        slot.name: index
+        for slot, index in zip(channels.slots, channels.indices, strict=True)
+        if index is not None
+    }
+    body = next((used[name] for name in BODY_SLOTS if name in used), next(iter(used.values())))
+    nuclei = used.get("nucleus")
+    pixels = images.read(item)
+    return find_cells(pixels[body], None if nuclei is None else pixels[nuclei])
 
 
 def _window(images: ImageSet, spec: ModelSpec) -> int:
@@ -133,34 +170,6 @@ def _points(options: RegionOptions, images: ImageSet, spec: ModelSpec) -> Region
     if options.points is None:
         raise RegionError("Points need a table: add --points FILE.csv.")
     return point_regions(read_points(options.points), _window(images, spec), item_sizes(images))
-
-
-def _found_cells(images: ImageSet, window: int, channels: ChannelMap) -> Regions:
-    """Cells of every image; images without any are passed over as long as one has some."""
-    used = {
-        slot.name: index
-        for slot, index in zip(channels.slots, channels.indices, strict=True)
-        if index is not None
-    }
-    body = next((used[name] for name in BODY_SLOTS if name in used), next(iter(used.values())))
-    nuclei = used.get("nucleus")
-    parts, ids = [], []
-    problem: RegionError | None = None
-    for item in range(len(images)):
-        pixels = images.read(item)
-        try:
-            cells = object_regions(
-                find_cells(pixels[body], None if nuclei is None else pixels[nuclei]), window
-            )
-        except RegionError as error:
-            problem = error
-            continue
-        cells.windows[:, 0] = item
-        parts.append(cells.windows)
-        ids.append(cells.ids)
-    if not parts and problem is not None:
-        raise problem
-    return Regions("objects", np.concatenate(parts), np.concatenate(ids))
 
 
 def read_points(path: Path) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_organelle.distribute.answer import answer_part, channel_map
 from napari_organelle.distribute.join import join
@@ -83,8 +83,12 @@ class Run:
         OrganelleError
             As for `WorkFolder.begin`.
         """
+        return self.work.begin(self.plan(), force)
+
+    def plan(self) -> dict[str, Any]:
+        """All that results depend on, ready for JSON."""
         inputs = {f"input {source.name}": source.state for source in self.sources}
-        return self.work.begin({**self.options.describe(), **inputs}, force)
+        return {**self.options.describe(), **inputs}
 
     def answer(
         self, client: Client | None = None, progress: Callable[[int], object] | None = None
@@ -109,7 +113,7 @@ class Run:
             If no part can be answered, or the disk refuses.
         """
         task = partial(answer_part, options=self.options, work=self.work)
-        done = on_workers(client, task, self._parts()) if client else self._one_by_one(progress)
+        done = on_workers(client, task, self._parts_and_failures()) if client else self._one_by_one(progress)
         for summary in done:
             for note in summary.notes:
                 self.notes.add(note)
@@ -146,7 +150,7 @@ class Run:
         return join(self.work.tables(unfinished=True), self.partial_output)
 
     def _one_by_one(self, progress: Callable[[int], object] | None) -> Iterator[Summary]:
-        for part in self._parts():
+        for part in self._parts_and_failures():
             reported = 0
 
             def tell(regions: int) -> None:
@@ -159,7 +163,11 @@ class Run:
             tell(summary.size - reported)
             yield summary
 
-    def _parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[Part]:
+        """All parts in order, without pixels."""
+        return (part for part in iter_parts(self.sources, self.options) if isinstance(part, Part))
+
+    def _parts_and_failures(self) -> Iterator[Part]:
         for part in iter_parts(self.sources, self.options):
             if isinstance(part, OrganelleError):
                 self.failed.add(str(part))

@@ -136,6 +136,11 @@ class WorkFolder:
         if unfinished and (file := self.path / UNFINISHED_FILE).exists():
             yield file
 
+    def table(self, number: int) -> pd.DataFrame:
+        """The rows of a part; none of one that is not there."""
+        file = self._file(number)
+        return pd.read_parquet(file) if file.exists() else pd.DataFrame()
+
     def remove(self) -> None:
         """Delete the folder and its parts."""
         shutil.rmtree(self.path)
