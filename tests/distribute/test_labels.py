@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
+from plates import VERSIONS, put_plate
 
 from napari_organelle.cli import main
 from napari_organelle.model.bundle import ModelBundle
@@ -12,25 +13,12 @@ from napari_organelle.read.open import open_image_set
 from napari_organelle.read.plate import read_attributes
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(params=VERSIONS)
 def plate(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """Fields A/1/0 and A/1/1, (c, y, x) of 96 x 128 pixels of 0.2 um, of version 0.4 or 0.5."""
-    rng, path, version = np.random.default_rng(0), tmp_path / "plate.zarr", request.param
-
-    def put(place: str, metadata: dict) -> zarr.Group:
-        group = zarr.open_group(path / place, mode="a", zarr_format=version)
-        group.attrs.update(metadata if version == 2 else {"ome": {"version": "0.5", **metadata}})
-        return group
-
-    put("", {"plate": {"wells": [{"path": "A/1"}]}})
-    put("A/1", {"well": {"images": [{"path": "0"}, {"path": "1"}]}})
-    axes = [{"name": "c", "type": "channel"}, *({"name": axis, "type": "space"} for axis in "yx")]
-    scale = [{"type": "scale", "scale": [1, 0.2, 0.2]}]
-    levels = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
-    for field in ("A/1/0", "A/1/1"):
-        array = put(field, {"multiscales": [levels]}).create_array("0", shape=(2, 96, 128), dtype="uint16")
-        array[:] = rng.integers(0, 4000, (2, 96, 128)).astype(np.uint16)
-    return path
+    """Fields A/1/0 and A/1/1, (c, y, x) of 96 x 128 pixels of 0.25 um."""
+    rng = np.random.default_rng(0)
+    fields = [rng.integers(0, 4000, (2, 96, 128)).astype(np.uint16) for _ in range(2)]
+    return put_plate(tmp_path / "plate.zarr", request.param, {"A/1": fields}, "cyx")
 
 
 def run(plate: Path, bundle: ModelBundle, *options: object) -> int:
@@ -62,8 +50,8 @@ def test_objects_are_written_with_their_calls(plate: Path, tiny_bundle: ModelBun
         expected = {int(r): known.get(c, [128, 128, 128, 255]) for r, c in meaning(group).items()}
         assert colours == expected
         assert attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"] == [
-            0.2,
-            0.2,
+            0.25,
+            0.25,
         ]
         assert read_attributes(group.parent)["labels"] == ["organelles"]
     assert {path: path.read_bytes() for path in before} == before
@@ -87,8 +75,8 @@ def test_tiles_are_one_pixel_each_in_their_place(plate: Path, tiny_bundle: Model
     (transforms,) = [
         level["coordinateTransformations"] for level in read_attributes(group)["multiscales"][0]["datasets"]
     ]
-    np.testing.assert_allclose(transforms[0]["scale"], [6.4, 6.4])
-    np.testing.assert_allclose(transforms[1]["translation"], [3.1, 3.1])
+    np.testing.assert_allclose(transforms[0]["scale"], [8, 8])
+    np.testing.assert_allclose(transforms[1]["translation"], [3.875, 3.875])
 
 
 def test_what_has_no_place_for_labels_is_refused(tiny_bundle: ModelBundle, tmp_path: Path, capsys):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zarr
+from plates import VERSIONS, put, put_image, put_plate
 
 from napari_organelle.cli.info import describe
 from napari_organelle.errors import ReadError
@@ -16,45 +16,21 @@ from napari_organelle.read import plate
 from napari_organelle.read.image_set import NoImagesError
 from napari_organelle.read.open import open_image_set
 
-CHANNELS = {"channels": [{"label": "GFP"}, {"label": "mCherry"}]}
 
-
-def put(group: Path, version: str, metadata: dict) -> None:
-    """A Zarr group with OME metadata of version 0.4 (Zarr 2) or 0.5 (Zarr 3)."""
-    format_ = 2 if version == "0.4" else 3
-    node = zarr.open_group(group, mode="a", zarr_format=format_)
-    node.attrs.update(metadata if version == "0.4" else {"ome": {"version": version, **metadata}})
-
-
-def put_image(group: Path, version: str, pixels: np.ndarray) -> None:
-    axes = [
-        {"name": "t", "type": "time"},
-        {"name": "c", "type": "channel"},
-        *({"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"),
-    ]
-    scale = [{"type": "scale", "scale": [1, 1, 1, 0.25, 0.25]}]
-    levels = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
-    put(group, version, {"multiscales": [levels], "omero": CHANNELS})
-    array = zarr.open_group(group, mode="a").create_array("0", shape=pixels.shape, dtype=pixels.dtype)
-    array[:] = pixels
-
-
-@pytest.fixture(params=["0.4", "0.5"])
+@pytest.fixture(params=VERSIONS)
 def make_plate(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Path]:
     """Wells A/1 and B/2 with two fields each of (1, 2, sections, 40, 50); value = 100 * well + 10 * field."""
 
     def make(sections: int = 1) -> Path:
-        path, version = tmp_path / "screen.ome.zarr", request.param
-        wells = [{"path": "A/1", "rowIndex": 0}, {"path": "B/2", "rowIndex": 1}]
-        put(path, version, {"plate": {"name": "screen", "wells": wells}})
-        for number, well in enumerate(wells):
-            put(path / well["path"], version, {"well": {"images": [{"path": "0"}, {"path": "1"}]}})
-            for field in (0, 1):
-                pixels = np.full((1, 2, sections, 40, 50), 100 * number + 10 * field, np.uint16)
-                pixels[:, 1] += 1
-                pixels += np.arange(sections, dtype=np.uint16)[:, None, None] * 3
-                put_image(path / well["path"] / str(field), version, pixels)
-        return path
+        def pixels(well: int, field: int) -> np.ndarray:
+            made = np.full((1, 2, sections, 40, 50), 100 * well + 10 * field, np.uint16)
+            made[:, 1] += 1
+            return made + np.arange(sections, dtype=np.uint16)[:, None, None] * 3
+
+        wells = {
+            place: [pixels(well, field) for field in (0, 1)] for well, place in enumerate(("A/1", "B/2"))
+        }
+        return put_plate(tmp_path / "screen.ome.zarr", request.param, wells, "tczyx")
 
     return make
 
