@@ -76,7 +76,7 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
                 n_workers=count,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address=":0",
                 silence_logs=logging.ERROR,
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -187,7 +188,7 @@ def _read_box(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> It
     block = image_set.data[first:last, channels, top:bottom, left:right]
     items: dict[int, np.ndarray | ReadError] = {}
     try:
-        pixels = block if isinstance(block, np.ndarray) else block.compute(scheduler="threads")
+        pixels = block if isinstance(block, np.ndarray) else block.compute(scheduler="threads", pool=_readers())
         return dict(zip(range(first, last), pixels, strict=True)), (top, left)
     except UNREADABLE as error:
         if last - first == 1:
@@ -197,6 +198,12 @@ def _read_box(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> It
         box = np.array([[[item, top, left], [item + 1, bottom, right]]])
         items |= _read_box(image_set, box, channels)[0]
     return items, (top, left)
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """Threads for dask, which else starts and keeps a pool for every thread that it is called from."""
+    return ThreadPoolExecutor(READERS, "read")
 
 
 def unfit_items(image_set: ImageSet, indices: Sequence[int | None]) -> dict[int, str]:
