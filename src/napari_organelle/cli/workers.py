@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -38,4 +39,6 @@ def chosen_workers(args: argparse.Namespace) -> Generator[Client | None]:
         yield None
         return
     with workers(args.workers, args.scheduler) as client:
+        count = len(client.nthreads())
+        print(f"{count} workers{'' if count else '; waiting for the first'}", file=sys.stderr)
         yield client

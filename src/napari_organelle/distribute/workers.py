@@ -67,6 +67,7 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
                     "distributed.nanny.pre-spawn-environ": {
                         **dict.fromkeys(THREADS, threads),
                         "TF_NUM_INTEROP_THREADS": "1",
+                        "DASK_LOGGING__DISTRIBUTED": "critical",
                     }
                 }
             )
@@ -77,7 +78,7 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
                 threads_per_worker=1,
                 memory_limit=0,
                 dashboard_address=":0",
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,
             )
         )
         yield stack.enter_context(Client(cluster))
@@ -113,7 +114,7 @@ def on_workers(client: Client, function: Callable[[Task], Result], tasks: Iterab
 
     waiting = iter(tasks)
     submit: Callable[[Task], Future] = partial(client.submit, function, pure=False, retries=RETRIES)
-    running = as_completed(map(submit, islice(waiting, AHEAD)))
+    running = as_completed(map(submit, islice(waiting, _wanted(client))))
     try:
         for future in running:
             try:
@@ -123,7 +124,12 @@ def on_workers(client: Client, function: Callable[[Task], Result], tasks: Iterab
                     "A part was tried on several workers and each of them died, as they do when their memory "
                     f"is full: give each worker more memory, or start fewer. ({error})"
                 ) from error
-            wanted = AHEAD * max(1, len(client.nthreads())) - running.count()
-            running.update([submit(task) for task in islice(waiting, max(1, wanted))])
+            more = max(1, _wanted(client) - running.count())
+            running.update([submit(task) for task in islice(waiting, more)])
     finally:
         client.cancel(list(running.futures))
+
+
+def _wanted(client: Client) -> int:
+    """Tasks that keep all workers busy."""
+    return AHEAD * max(1, len(client.nthreads()))

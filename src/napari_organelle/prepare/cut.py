@@ -188,7 +188,9 @@ def _read_box(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> It
     block = image_set.data[first:last, channels, top:bottom, left:right]
     items: dict[int, np.ndarray | ReadError] = {}
     try:
-        pixels = block if isinstance(block, np.ndarray) else block.compute(scheduler="threads", pool=_readers())
+        pixels = (
+            block if isinstance(block, np.ndarray) else block.compute(scheduler="threads", pool=_readers())
+        )
         return dict(zip(range(first, last), pixels, strict=True)), (top, left)
     except UNREADABLE as error:
         if last - first == 1:
