@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -170,6 +171,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
         (("--channels", "nucleus=0"), "no slot 'nucleus'"),
         (("--batch", 0), "--batch must be at least 1"),
         (("--threshold", 3), "--threshold must be from 0 to 1"),
+        (("--workers", 0), "--workers must be at least 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(
@@ -186,6 +188,16 @@ def test_a_device_that_is_not_there_is_refused(field: Path, tiny_bundle: ModelBu
     args = ["classify", field, "--model", tiny_bundle.path, "--device", "gpu:7", "-o", tmp_path / "out.csv"]
     assert main([str(arg) for arg in args]) == 2
     assert "no device 'gpu:7'" in capsys.readouterr().err
+
+
+def test_workers_without_dask_distributed_say_what_to_install(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    out = tmp_path / "out.csv"
+    assert run(field, "--model", tiny_bundle.path, "--workers", 2, "-o", out) == 2
+    assert "pip install 'napari-organelle[distributed]'" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["field.tif"]
 
 
 def test_an_output_that_is_there_stays_without_force(

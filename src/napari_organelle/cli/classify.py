@@ -97,10 +97,10 @@ def run(args: argparse.Namespace) -> int:
     writer = LabelWriter.of(run, args.write_labels) if args.write_labels else None
     if writer:
         writer.require_room(run, args.force)
-    if there := run.begin(args.force):
-        _say(f"going on with {there} parts in {run.work.path}")
     try:
         with chosen_workers(args) as client:
+            if there := run.begin(args.force):
+                _say(f"going on with {there} parts in {run.work.path}")
             _answer(run, client, total)
             if writer:
                 _say(f"wrote labels/{writer.name} into {writer.write(run, client):,} images")
@@ -173,7 +173,7 @@ def _finish(run: Run) -> int:
         if rows and sentences.count > KEPT:
             _say(f"and {sentences.count - KEPT:,} more such notes")
     if not rows:
-        raise OrganelleError((run.failed.first + run.notes.first)[0])
+        raise OrganelleError((*run.failed.first, *run.notes.first, "There is nothing to classify.")[0])
     _say(f"wrote {rows:,} rows to {run.output}")
     return int(run.failed.count > 0)
 

@@ -86,7 +86,7 @@ class WorkFolder:
         text = json.dumps(plan, indent=1)
         try:
             if self.path.exists() and (other := _differences(file, json.loads(text))):
-                if not force:
+                if any(self.tables()) and not force:
                     raise OrganelleError(
                         f"{self.path} holds the parts of another run that was not finished: {other}. Repeat "
                         "that command to go on with it, choose another output, or add --force to begin anew."

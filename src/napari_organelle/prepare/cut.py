@@ -151,12 +151,14 @@ def _read_files(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> 
 def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterator[tuple[int, int]]:
     """Runs of windows on one box of an array.
 
-    A run grows while the box around it stays below `BLOCK_BYTES`, or touches a single chunk, and touches
-    at most `MAX_WASTE` chunks for each that its windows touch one by one.
+    A run grows while the box around it, and the chunks of a lazy array that are read whole for it, stay below
+    `BLOCK_BYTES`, or it touches a single chunk, and touches at most `MAX_WASTE` chunks for each that its
+    windows touch one by one.
     """
     data = image_set.data
     chunk = ARRAY_CHUNK if isinstance(data, np.ndarray) else [data.chunksize[axis] for axis in (0, 2, 3)]
     pixel_bytes = data.dtype.itemsize * channels
+    chunk_bytes = 0 if isinstance(data, np.ndarray) else pixel_bytes * prod(chunk)
     start, wanted = 0, 0
     low: list[int] = []
     high: list[int] = []
@@ -166,6 +168,7 @@ def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterat
             new_low, new_high = list(map(min, low, first)), list(map(max, high, last))
             touched = _chunks_touched(new_low, new_high, chunk)
             held = pixel_bytes * prod(stop - begin for begin, stop in zip(new_low, new_high, strict=True))
+            held = max(held, touched * chunk_bytes)
             if touched == 1 or (held <= BLOCK_BYTES and touched <= MAX_WASTE * (wanted + needed)):
                 low, high, wanted = new_low, new_high, wanted + needed
                 continue
