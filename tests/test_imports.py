@@ -18,15 +18,16 @@ MAY_IMPORT = {
     "model": {"errors", "read", "prepare"},
     "train": {"errors", "read", "prepare", "model"},
     "show": {"errors", "read", "prepare", "model", "train"},
-    "gui": {"errors", "read", "prepare", "model", "train", "show", "simulate"},
-    "cli": {"errors", "read", "prepare", "model", "train", "show", "simulate", "gui"},
+    "distribute": {"errors", "read", "prepare", "model", "train", "show"},
+    "gui": {"errors", "read", "prepare", "model", "train", "show", "distribute", "simulate"},
+    "cli": {"errors", "read", "prepare", "model", "train", "show", "distribute", "simulate", "gui"},
 }
 MODULES = sorted(
     ".".join(("napari_organelle", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for path in ROOT.rglob("*.py")
 )
 CORE = [module for module in MODULES if ".gui" not in module]
-HEAVY = ("tensorflow", "keras", "torch", "openvino", "sklearn", "matplotlib")
+HEAVY = ("tensorflow", "keras", "torch", "openvino", "sklearn", "matplotlib", "distributed")
 WINDOWS = ("napari", "qtpy", "superqt", "magicgui")
 
 

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -6,7 +7,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_organelle.cli import classify, main
+from napari_organelle.cli import main
+from napari_organelle.distribute import answer
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.predict import collect, predict
 from napari_organelle.prepare.channels import ChannelMap
@@ -159,22 +161,29 @@ def test_a_model_that_learned_nothing_is_announced(
     assert "learned nothing better than guessing" in capsys.readouterr().err
 
 
-def test_ctrl_c_writes_what_is_done(
-    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     def interrupted(*args, **kwargs):
         running = predict(*args, **kwargs)
         yield next(running)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(classify, "predict", interrupted)
-    out = tmp_path / "out.csv"
-    options = ("--regions", "tiles", "--batch", 4)
-    assert run(field, "--model", tiny_bundle.path, *options, "-o", out) == 130
+    out, partial = tmp_path / "out.csv", tmp_path / "out.partial.csv"
+    options = (field, "--model", tiny_bundle.path, "--regions", "tiles", "--batch", 4, "-o", out)
+    with monkeypatch.context() as patch:
+        patch.setattr(answer, "predict", interrupted)
+        assert run(*options) == 130
+    assert not out.exists()
+    started = table_of(partial)
+    assert len(started) == 4
+    assert started["confidence"].notna().all()
+    assert "The same command again goes on" in capsys.readouterr().err
+    assert run(*options) == 0
     table = table_of(out)
     assert len(table) == 12
-    assert table["confidence"].notna().tolist() == [True] * 4 + [False] * 8
-    assert table["called"].isna().tolist() == [False] * 4 + [True] * 8
+    pd.testing.assert_frame_equal(table[:4], started)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["field.tif", "out.csv"]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +197,7 @@ def test_ctrl_c_writes_what_is_done(
         (("--channels", "nucleus=0"), "no slot 'nucleus'"),
         (("--batch", 0), "--batch must be at least 1"),
         (("--threshold", 3), "--threshold must be from 0 to 1"),
+        (("--workers", 0), "--workers must be at least 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(
@@ -204,6 +214,16 @@ def test_a_device_that_is_not_there_is_refused(field: Path, tiny_bundle: ModelBu
     args = ["classify", field, "--model", tiny_bundle.path, "--device", "gpu:7", "-o", tmp_path / "out.csv"]
     assert main([str(arg) for arg in args]) == 2
     assert "no device 'gpu:7'" in capsys.readouterr().err
+
+
+def test_workers_without_dask_distributed_say_what_to_install(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    out = tmp_path / "out.csv"
+    assert run(field, "--model", tiny_bundle.path, "--workers", 2, "-o", out) == 2
+    assert "pip install 'napari-organelle[distributed]'" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["field.tif"]
 
 
 def test_an_output_that_is_there_stays_without_force(

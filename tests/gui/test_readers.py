@@ -5,6 +5,7 @@ import imagecodecs
 import npe2
 import numpy as np
 import pytest
+from plates import put_plate
 
 from napari_organelle.errors import OrganelleWarning, ReadError
 from napari_organelle.gui.readers import get_reader, image_set_layers
@@ -40,6 +41,19 @@ def test_only_image_sets_are_claimed(atlas: Path, tmp_path: Path) -> None:
     (photos / "points.csv").write_text("axis-0,axis-1\n1,2\n")
     for other in (photos, photos / "x.png", photos / "points.csv", photos / "gone.csv"):
         assert get_reader(str(other)) is None
+
+
+def test_a_plate_opens_as_one_set(make_napari_viewer: Any, tmp_path: Path) -> None:
+    fields = [np.full((2, 8, 10), value, np.uint16) for value in (3, 5)]
+    plate = put_plate(tmp_path / "plate.zarr", "0.5", {"A/1": fields, "B/2": fields}, "cyx")
+    viewer = make_napari_viewer()
+    viewer.open(str(plate), plugin=PLUGIN)
+    assert [layer.name for layer in viewer.layers] == ["GFP", "mCherry", "labels"]
+    assert viewer.layers["GFP"].data.shape == (4, 8, 10)
+    assert viewer.layers["GFP"].scale.tolist() == [1, 0.25, 0.25]
+    viewer.dims.set_point(0, 3)
+    assert viewer.layers["mCherry"]._data_view[0, 0] == 5
+    assert viewer.layers["labels"].features["well"].tolist() == ["A1", "A1", "B2", "B2"]
 
 
 def test_a_set_opens_as_layers_with_names_labels_and_table(make_napari_viewer: Any, atlas: Path) -> None:

@@ -6,27 +6,24 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from napari_organelle.cli.regions import add_region_options, make_regions
-from napari_organelle.errors import OrganelleError, ReadError
-from napari_organelle.model.bundle import ModelBundle, open_bundle
+from napari_organelle.cli.regions import add_region_options, region_options
+from napari_organelle.cli.workers import add_worker_options, chosen_workers
+from napari_organelle.distribute.labels import LabelWriter
+from napari_organelle.distribute.options import PartOptions
+from napari_organelle.distribute.run import KEPT, Run, survey
+from napari_organelle.distribute.sources import Source, find_sources
+from napari_organelle.errors import OrganelleError
+from napari_organelle.model.bundle import open_bundle
 from napari_organelle.model.device import describe
-from napari_organelle.model.predict import collect, predict
-from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.spec import LEARNED_NOTHING
-from napari_organelle.prepare.channels import ChannelMap, guess_channels, parse_channels
-from napari_organelle.prepare.regions import Regions
-from napari_organelle.read.image_set import ImageSet
-from napari_organelle.read.open import open_image_set
-from napari_organelle.show.tables import results_table, write_csv
+from napari_organelle.prepare.channels import ChannelMap
 
-MOST_NOTES = 20
-"""Notes that are printed for each set; the others are counted."""
+if TYPE_CHECKING:
+    from distributed import Client
 
 INTERRUPTED = 130
 
@@ -37,17 +34,33 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "classify", help="tell the organelle of images, slices, tiles, cells or points"
     )
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help="TIFF, PNG, Zarr, folders, lists or tables of images")
+    add(
+        "paths", nargs="+", metavar="PATH", help="TIFF, PNG, Zarr, plates, folders, lists or tables of images"
+    )
     add("--model", required=True, help="a name that 'napari-organelle models' lists, or a file")
-    add("-o", "--output", type=Path, required=True, metavar="OUT.csv", help="table to write")
-    add("--force", action="store_true", help="replace OUT.csv if it is there")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT.csv",
+        help="table to write; Parquet where it ends in .parquet",
+    )
+    add("--force", action="store_true", help="replace OUT.csv, or parts of another run, if there")
     add_region_options(parser)
+    add_worker_options(parser)
+    add(
+        "--write-labels",
+        metavar="NAME",
+        help="also write tiles or objects as labels/NAME into the OME-Zarr images themselves",
+    )
     add(
         "--channels",
         default="",
         help="such as protein=GFP,cytosol=0: names or indices; guessed where not given",
     )
     add("--device", default="auto", help="auto, cpu, openvino, gpu:0...")
+    add("--fast", action="store_true", help="one view of each region where the model averages over 8")
     add("--batch", type=int, help="regions at once; fitted to the device where not given")
     add("--threshold", type=float, help="probability from which a class is called; else the model's own")
     return parser
@@ -59,36 +72,113 @@ def run(args: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0; 1 where a path was skipped; 130 where the user stopped the run and what was done is written.
+        0; 1 where a path was skipped; 130 where the user stopped the run and its parts are kept.
 
     Raises
     ------
     OrganelleError
-        If nothing can be classified, an option makes no sense, or the output is there already.
+        If nothing can be classified, an option makes no sense, the output is there already, or the parts of
+        another run are.
     """
     _check(args)
     bundle = open_bundle(args.model)
+    if args.fast:
+        bundle = bundle.with_views(1)
     if bundle.spec.verdict == LEARNED_NOTHING:
         _say(f"warning: {bundle.id} learned nothing better than guessing; do not trust its answers")
-    tables: list[pd.DataFrame] = []
-    failed: list[OrganelleError] = []
-    interrupted = False
-    for path in _sets(args.paths):
-        try:
-            table, interrupted = _classify(path, bundle, args)
-        except OrganelleError as error:
-            failed.append(error)
+    options = PartOptions(
+        bundle=bundle,
+        weights=bundle.sha256,
+        regions=region_options(args),
+        channels=args.channels,
+        threshold=args.threshold,
+        predict={"device": args.device, "batch_size": args.batch, "dense": args.dense},
+    )
+    run, total = _plan(args.paths, options, args.output)
+    if not (args.workers or args.scheduler):
+        _say(f"{bundle.id} on {describe(bundle.load(args.device).device)}")
+    writer = LabelWriter.of(run, args.write_labels) if args.write_labels else None
+    if writer:
+        writer.require_room(run, args.force)
+    try:
+        with chosen_workers(args) as client:
+            if there := run.begin(args.force):
+                _say(f"going on with {there} parts in {run.work.path}")
+            _answer(run, client, total)
+            if writer:
+                _say(f"wrote labels/{writer.name} into {writer.write(run, client):,} images")
+    except KeyboardInterrupt:
+        return _stopped(run)
+    return _finish(run)
+
+
+def _plan(paths: list[str], options: PartOptions, output: Path) -> tuple[Run, int]:
+    """The run, and about how many regions it has.
+
+    Raises
+    ------
+    OrganelleError
+        If not one path can be classified.
+    """
+    sources: list[Source] = []
+    errors: list[OrganelleError] = []
+    total = 0
+    for source in find_sources(paths):
+        if isinstance(source, OrganelleError):
+            errors.append(source)
             continue
-        tables.append(table)
-        if interrupted:
-            break
-    if not tables:
-        raise failed[0]
-    for problem in failed:
-        _say(f"skipped: {problem}")
-    write_csv(pd.concat(tables, ignore_index=True), args.output)
-    _say(f"wrote {sum(map(len, tables))} rows to {args.output}")
-    return INTERRUPTED if interrupted else int(bool(failed))
+        try:
+            regions, channels = survey(source, options)
+        except OrganelleError as error:
+            errors.append(error)
+            continue
+        sources.append(source)
+        total += regions
+        if len(sources) <= KEPT:
+            _describe(source, channels, regions, options.regions.kind)
+    if not sources:
+        raise errors[0]
+    run = Run(sources, options, output)
+    for failed in errors:
+        run.failed.add(str(failed))
+    return run, total
+
+
+def _describe(source: Source, channels: ChannelMap, regions: int, kind: str) -> None:
+    unit = "images with objects to find" if kind == "objects" else "regions"
+    _say(f"{source.name}: {regions:,} {unit}; channels: {', '.join(_pairs(channels))}")
+    for problem in source.problems:
+        _say(problem)
+
+
+def _answer(run: Run, client: Client | None, total: int) -> None:
+    """All parts under a progress bar."""
+    unit = " images" if run.options.regions.kind == "objects" else " regions"
+    with tqdm(total=total, unit=unit, file=sys.stderr, disable=None) as bar:
+        for summary in run.answer(client, bar.update):
+            if client:
+                bar.update(summary.size)
+
+
+def _stopped(run: Run) -> int:
+    parts = len(list(run.work.tables()))
+    rows = run.keep()
+    partial = f"; the {rows:,} rows that are done are in {run.partial_output}" if rows else ""
+    _say(f"stopped: {parts} parts are kept in {run.work.path}{partial}. The same command again goes on.")
+    return INTERRUPTED
+
+
+def _finish(run: Run) -> int:
+    rows = run.finish()
+    for sentences, before in ((run.notes, ""), (run.failed, "skipped: ")):
+        for sentence in sentences.first if rows else ():
+            _say(before + sentence)
+        if rows and sentences.count > KEPT:
+            _say(f"and {sentences.count - KEPT:,} more such notes")
+    if not rows:
+        raise OrganelleError((*run.failed.first, *run.notes.first, "There is nothing to classify.")[0])
+    _say(f"wrote {rows:,} rows to {run.output}")
+    return int(run.failed.count > 0)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -106,72 +196,9 @@ def _check(args: argparse.Namespace) -> None:
         raise OrganelleError(f"--threshold must be from 0 to 1, not {args.threshold}.")
 
 
-def _sets(paths: list[str]) -> Iterator[ImageSet | str]:
-    """Files that make up one set as that set, everything else path by path."""
-    if len(paths) > 1 and all(Path(path).is_file() for path in paths):
-        try:
-            together = open_image_set(paths)
-        except ReadError as error:
-            _say(f"read one by one: {error}")
-        else:
-            yield together
-            return
-    yield from paths
-
-
-def _classify(
-    source: ImageSet | str, bundle: ModelBundle, args: argparse.Namespace
-) -> tuple[pd.DataFrame, bool]:
-    """The table of one set, and whether the user stopped it."""
-    images = open_image_set(source) if isinstance(source, str) else source
-    spec = bundle.spec
-    channels = _channel_map(args.channels, images, bundle)
-    channels.require()
-    regions = make_regions(args, images, spec, channels)
-    model = bundle.load(args.device)
-    _say(f"{images.source or 'images'}: {len(regions)} regions, {bundle.id} on {describe(model.device)}")
-    _say("channels: " + ", ".join(_pairs(channels)))
-    batches, interrupted = _run(
-        predict(
-            bundle, images, regions, channels, device=args.device, batch_size=args.batch, dense=args.dense
-        ),
-        regions,
-    )
-    threshold = np.array(spec.thresholds) if args.threshold is None else args.threshold
-    return results_table(collect(batches, regions, bundle), images, threshold), interrupted
-
-
-def _channel_map(text: str, images: ImageSet, bundle: ModelBundle) -> ChannelMap:
-    if text:
-        return parse_channels(text, bundle.spec.slots, images.channel_names)
-    return guess_channels(bundle.spec.slots, images.channels)
-
-
 def _pairs(channels: ChannelMap) -> Iterator[str]:
     for slot, index in zip(channels.slots, channels.indices, strict=True):
         yield f"{slot.name} = {'nothing' if index is None else channels.channel_names[index]}"
-
-
-def _run(running: Iterator[BatchDone], regions: Regions) -> tuple[list[BatchDone], bool]:
-    """All batches under a progress bar; on Ctrl-C those that are done."""
-    batches: list[BatchDone] = []
-    notes: list[str] = []
-    interrupted = False
-    try:
-        with tqdm(total=len(regions), unit=" regions", file=sys.stderr, disable=None) as bar:
-            for batch in running:
-                batches.append(batch)
-                bar.update(batch.stop - batch.start)
-                if batch.note:
-                    notes.append(batch.note)
-    except KeyboardInterrupt:
-        interrupted = True
-        _say(f"stopped after {batches[-1].stop if batches else 0} of {len(regions)} regions")
-    for note in notes[:MOST_NOTES]:
-        _say(note)
-    if len(notes) > MOST_NOTES:
-        _say(f"and {len(notes) - MOST_NOTES} more such notes")
-    return batches, interrupted
 
 
 def _say(text: str) -> None:

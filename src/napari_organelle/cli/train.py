@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from napari_organelle.cli.workers import add_worker_options, chosen_workers
+from napari_organelle.distribute.features import WorkerFeatures
 from napari_organelle.errors import TrainingError
 from napari_organelle.prepare.channels import Slot, parse_channels
 from napari_organelle.prepare.labels import has_points, label_items, label_points, read_labels
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
 from napari_organelle.train.examples import Examples, examples_of_items, examples_of_regions
+from napari_organelle.train.features import ComputeFeatures, compute_features
 from napari_organelle.train.fitting import EpochReport
 from napari_organelle.train.recipes import RECIPES, Recipe, with_changes
 from napari_organelle.train.run import TrainingPlan, TrainingResult, train
@@ -53,6 +56,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--judge", choices=("auto", "holdout", "cross"), default="auto")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu:0, or gpu:0,gpu:1...")
+    add_worker_options(parser)
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where features are kept; workers must share it"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was killed")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html there")
     return parser
@@ -68,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     TrainingError
         If the data or the arguments can't give a model.
     """
-    image_set = open_image_set(args.path)
+    image_set = open_image_set(Path(args.path).expanduser().absolute())
     _tell(*image_set.problems)
     slots, indices = _channels(args.channels, image_set)
     plan = TrainingPlan(
@@ -84,8 +91,11 @@ def run(args: argparse.Namespace) -> int:
         start=args.start,
         resume=args.resume,
         overwrite=args.overwrite,
+        cache=args.cache and args.cache.absolute(),
     )
-    result = follow(plan, _examples(args, image_set))
+    with chosen_workers(args) as client:
+        compute = WorkerFeatures(client, plan) if client else compute_features
+        result = follow(plan, _examples(args, image_set), compute)
     if result and args.report:
         from napari_organelle.show.report import write_report
 
@@ -93,9 +103,11 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result else 130
 
 
-def follow(plan: TrainingPlan, examples: Examples) -> TrainingResult | None:
+def follow(
+    plan: TrainingPlan, examples: Examples, compute: ComputeFeatures = compute_features
+) -> TrainingResult | None:
     """Run a plan to its end, printing on the way; Ctrl-C keeps the best epoch and returns None."""
-    reports = train(plan, examples)
+    reports = train(plan, examples, compute)
     try:
         while True:
             _print(next(reports))

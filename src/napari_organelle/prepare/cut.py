@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -157,13 +158,15 @@ def _read_files(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> 
 def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterator[tuple[int, int]]:
     """Runs of windows on one box of an array.
 
-    A run grows while the box around it stays below `BLOCK_BYTES`, or touches a single chunk, and touches
-    at most `MAX_WASTE` chunks for each that its windows touch one by one.
+    A run grows while the box around it, and the chunks of a lazy array that are read whole for it, stay below
+    `BLOCK_BYTES`, or it touches a single chunk, and touches at most `MAX_WASTE` chunks for each that its
+    windows touch one by one.
     """
     data = image_set.data
     chunk = ARRAY_CHUNK if isinstance(data, np.ndarray) else [data.chunksize[axis] for axis in (0, 2, 3)]
     pixel_bytes = data.dtype.itemsize * channels
     needs = np.prod((boxes[:, 1] - 1) // chunk - boxes[:, 0] // chunk + 1, axis=1).tolist()
+    chunk_bytes = 0 if isinstance(data, np.ndarray) else pixel_bytes * prod(chunk)
     start, wanted = 0, 0
     low: list[int] = []
     high: list[int] = []
@@ -172,6 +175,7 @@ def _box_blocks(image_set: ImageSet, boxes: np.ndarray, channels: int) -> Iterat
             new_low, new_high = list(map(min, low, first)), list(map(max, high, last))
             touched = _chunks_touched(new_low, new_high, chunk)
             held = pixel_bytes * prod(stop - begin for begin, stop in zip(new_low, new_high, strict=True))
+            held = max(held, touched * chunk_bytes)
             if touched == 1 or (held <= BLOCK_BYTES and touched <= MAX_WASTE * (wanted + needed)):
                 low, high, wanted = new_low, new_high, wanted + needed
                 continue
@@ -194,7 +198,9 @@ def _read_box(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> It
     block = image_set.data[first:last, channels, top:bottom, left:right]
     items: dict[int, np.ndarray | ReadError] = {}
     try:
-        pixels = block if isinstance(block, np.ndarray) else block.compute(scheduler="threads")
+        pixels = (
+            block if isinstance(block, np.ndarray) else block.compute(scheduler="threads", pool=_readers())
+        )
         return dict(zip(range(first, last), pixels, strict=True)), (top, left)
     except UNREADABLE as error:
         if last - first == 1:
@@ -204,6 +210,12 @@ def _read_box(image_set: ImageSet, boxes: np.ndarray, channels: list[int]) -> It
         box = np.array([[[item, top, left], [item + 1, bottom, right]]])
         items |= _read_box(image_set, box, channels)[0]
     return items, (top, left)
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """Threads for dask, which else starts and keeps a pool for every thread that it is called from."""
+    return ThreadPoolExecutor(READERS, "read")
 
 
 def unfit_items(image_set: ImageSet, indices: Sequence[int | None]) -> dict[int, str]:

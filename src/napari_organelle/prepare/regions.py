@@ -102,7 +102,9 @@ def _whole(kind: RegionKind, images: ImageSet, items: np.ndarray) -> Regions:
     return Regions(kind, windows, np.arange(1, len(windows) + 1))
 
 
-def tile_regions(sizes: Any, tile: int, stride: int | None = None) -> Regions:
+def tile_regions(
+    sizes: Any, tile: int, stride: int | None = None, start: int = 0, stop: int | None = None
+) -> Regions:
     """A grid of square tiles over every item.
 
     Tiles start at every multiple of ``stride``; the last row and column are moved inwards to end at the
@@ -117,6 +119,9 @@ def tile_regions(sizes: Any, tile: int, stride: int | None = None) -> Regions:
     stride : int, optional
         Pixels from one tile to the next: smaller than ``tile`` they overlap, larger they leave gaps.
         ``tile`` where not given.
+    start, stop : int
+        Which of the tiles, in the order of all; all where not given. Their ids are those that they have
+        among all.
 
     Returns
     -------
@@ -129,23 +134,31 @@ def tile_regions(sizes: Any, tile: int, stride: int | None = None) -> Regions:
         If the tile or the stride is not positive, or an item is smaller than a tile.
     """
     stride = tile if stride is None else stride
+    sizes = np.atleast_2d(np.asarray(sizes, np.int64))
+    counts = tile_counts(sizes, tile, stride)
+    rows, columns = (int(n) for n in counts.max(axis=0))
+    ends = np.cumsum(counts.prod(axis=1))
+    position = np.arange(start, ends[-1] if stop is None else min(stop, int(ends[-1])))
+    item = np.searchsorted(ends, position, side="right")
+    row, column = np.divmod(position - (ends - counts.prod(axis=1))[item], counts[item, 1])
+    y, x = np.minimum(np.stack([row, column]) * stride, sizes[item].T - tile)
+    side = np.full_like(item, tile)
+    windows = np.column_stack([item, y, x, side, side])
+    return Regions("tiles", windows, (item * rows + row) * columns + column + 1, (rows, columns), stride)
+
+
+def tile_counts(sizes: np.ndarray, tile: int, stride: int) -> np.ndarray:
+    """How many tiles there are along y and x of each item: (N, 2) int64.
+
+    Raises
+    ------
+    RegionError
+        As for `tile_regions`.
+    """
     if tile < 1 or stride < 1:
         raise RegionError(f"expected a tile and a stride of at least 1 px; got {tile} and {stride}")
-    sizes = np.atleast_2d(np.asarray(sizes, np.int64))
     _require_room(sizes, tile)
-    counts = -(-(sizes - tile) // stride) + 1
-    rows, columns = (int(n) for n in counts.max(axis=0))
-    parts = []
-    for item, ((height, width), (n_y, n_x)) in enumerate(zip(sizes, counts, strict=True)):
-        row, column = (index.ravel() for index in np.indices((n_y, n_x)))
-        y = np.minimum(row * stride, height - tile)
-        x = np.minimum(column * stride, width - tile)
-        parts.append(
-            np.column_stack([np.full_like(y, item), y, x, (item * rows + row) * columns + column + 1])
-        )
-    table = np.concatenate(parts)
-    windows = np.column_stack([table[:, :3], np.full((len(table), 2), tile)])
-    return Regions("tiles", windows.astype(np.int64), table[:, 3].astype(np.int64), (rows, columns), stride)
+    return np.asarray(-(-(sizes - tile) // stride) + 1)
 
 
 def _require_room(sizes: np.ndarray, tile: int) -> None:
@@ -183,22 +196,33 @@ def object_regions(labels: Any, window: int, shape: tuple[int, ...] | None = Non
     RegionError
         If the labels are not integers, have another shape than the image, or hold no object.
     """
-    if np.dtype(labels.dtype).kind not in "iu":
-        raise RegionError(
-            f"expected whole-number labels, one number an object; got {labels.dtype}. "
-            "Label the mask's connected parts first, or use 'find cells'."
-        )
+    require_labels(labels, shape)
     stack = labels[None] if labels.ndim == 2 else labels
-    if shape is not None and stack.shape != (shape if len(shape) == 3 else (1, *shape)):
-        raise RegionError(
-            f"the labels have shape {labels.shape}, the image {tuple(shape)}. "
-            "Pick labels that were made from this image."
-        )
     parts = [_object_windows(plane, item, window) for item, plane in enumerate(stack)]
     table = np.concatenate(parts)
     if not len(table):
         raise RegionError("the labels hold no object: every pixel is 0. Draw or find cells first.")
     return Regions("objects", table[:, :5], table[:, 5])
+
+
+def require_labels(labels: Any, shape: tuple[int, ...] | None = None) -> None:
+    """Refuse a label image that is not made of integers, or has another shape than the image.
+
+    Raises
+    ------
+    RegionError
+        Which says so.
+    """
+    if np.dtype(labels.dtype).kind not in "iu":
+        raise RegionError(
+            f"expected whole-number labels, one number an object; got {labels.dtype}. "
+            "Label the mask's connected parts first, or use 'find cells'."
+        )
+    if shape is not None and (1, *labels.shape)[-3:] != (1, *shape)[-3:]:
+        raise RegionError(
+            f"the labels have shape {labels.shape}, the image {tuple(shape)}. "
+            "Pick labels that were made from this image."
+        )
 
 
 def _object_windows(plane: Any, item: int, window: int) -> np.ndarray:

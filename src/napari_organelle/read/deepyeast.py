@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
+import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
 from napari_organelle.read.draft import Draft, build
-from napari_organelle.read.image_set import Channel, ImageSet
+from napari_organelle.read.image_set import Channel, ImageSet, NoImagesError
 from napari_organelle.read.listing import ENOUGH, scan, strays, subfolders
 
 CHANNELS = (Channel("cytosol", "magenta"), Channel("protein", "green"))
@@ -50,6 +54,47 @@ def matches(path: Path) -> bool:
         or (SPLIT.match(entry.name) and _is_list(Path(entry.path)))
         for entry in scan(path, ENOUGH)
     )
+
+
+def count_list(path: Path) -> tuple[int, bool]:
+    """How many lines a split list has, and whether no name is there twice.
+
+    Raises
+    ------
+    ReadError
+        If it can't be read.
+    """
+    with _open_text(path) as file:
+        names = np.fromiter((hash(line.partition(" ")[0]) for line in file if line.strip()), np.int64)
+    return len(names), len(np.unique(names)) == len(names)
+
+
+def iter_list(path: Path, most: int) -> Iterator[ImageSet | ReadError]:
+    """Open a split list as sets of at most so many items, one after the other, in bounded memory.
+
+    Files are looked for when their set's turn comes; where it has none, its place holds the error. A line
+    that is there twice is only noticed within a set.
+
+    Raises
+    ------
+    ReadError
+        As for `read`.
+    """
+    with _open_text(path) as file:
+        numbered = enumerate(file, start=1)
+        root: Path | None = None
+        while chunk := list(islice(numbered, most)):
+            lists = _Lists()
+            _read_lines(path, chunk, lists)
+            if not lists.rows:
+                continue
+            root = root or _find_plates(path.parent, lists.rows)
+            base = root or path.parent
+            present = {row[0] for row in lists.rows if os.path.isfile(f"{base}{os.sep}{row[0]}")}  # noqa: PTH113
+            try:
+                yield build(_draft(path, lists, base, present))
+            except NoImagesError as error:
+                yield error
 
 
 def read(path: Path) -> ImageSet:
@@ -119,13 +164,16 @@ def _parse_names(names: list[str]) -> pd.DataFrame:
 
 def _read_list(path: Path, lists: _Lists) -> None:
     """Add the lines of a list; one that can't be used is named in the problems."""
-    lines = _lines(path)
+    _read_lines(path, enumerate(_lines(path), start=1), lists)
+
+
+def _read_lines(path: Path, lines: Iterable[tuple[int, str]], lists: _Lists) -> None:
     split = SPLIT.match(path.name)
     names = _read_names(path, split)
     lists.class_names += [name for name in names.values() if name not in lists.class_names]
     seen = {row[0] for row in lists.rows}
     used: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in lines:
         words = line.split()
         if not words:
             continue
@@ -187,8 +235,15 @@ def _read_names(path: Path, split: re.Match[str] | None) -> dict[int, str]:
 
 
 def _lines(path: Path) -> list[str]:
+    with _open_text(path) as file:
+        return file.read().splitlines()
+
+
+@contextmanager
+def _open_text(path: Path) -> Iterator[IO[str]]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        with path.open(encoding="utf-8-sig") as file:
+            yield file
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError(f"{path}: expected a text in UTF-8; {error}") from error
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 import numpy as np
@@ -86,6 +86,10 @@ class ItemFiles:
             dtype=self.dtype,
             meta=np.empty((0,) * (4 if channel is None else 3), self.dtype),
         )
+
+    def span(self, start: int, stop: int) -> Self:
+        """Those of consecutive items."""
+        return replace(self, paths=self.paths[start:stop], sizes=self.sizes[start:stop])
 
     def _decode(self, path: str, item: int) -> np.ndarray:
         pixels = decode(path)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -57,11 +57,17 @@ def read_files(paths: Sequence[Path]) -> ImageSet:
     ReadError
         If they do not have the same number of channels, or not one can be read.
     """
-    planes = {read_header(path).planes for path in paths}
-    if len(planes) > 1:
-        raise ReadError(f"expected equally many channels in all files; there are {sorted(planes)}")
-    count = planes.pop()
-    channels = (Channel("gray"),) if count == 1 else RGB if count == 3 else numbered_channels(count)
+    facts = {picture_facts(path) for path in paths}
+    for what, values in zip(("equally many", "the same names of"), zip(*facts, strict=True), strict=False):
+        if len(set(values)) > 1:
+            raise ReadError(f"expected {what} channels in all files; there are {sorted(set(values))}")
+    if len(facts) > 1:
+        sizes = sorted({str(each.pixel_size_um) for each in facts})
+        raise ReadError(f"expected the same pixel size in all files; there are {', '.join(sizes)}")
+    count, channel_names, pixel_size = facts.pop()
+    channels = RGB if count == 3 and not any(channel_names) else numbered_channels(count, channel_names)
+    if count == 1 and not any(channel_names):
+        channels = (Channel("gray"),)
     names = pd.Series([path.name for path in paths])
     draft = Draft(
         kind="image",
@@ -74,7 +80,39 @@ def read_files(paths: Sequence[Path]) -> ImageSet:
         planes=tuple((plane,) for plane in range(count)),
         looked=str(paths[0].parent),
     )
-    return build(draft)
+    return replace(build(draft), pixel_size_um=pixel_size)
+
+
+class PictureFacts(NamedTuple):
+    """What files of one picture each must share to be one set."""
+
+    planes: int
+    channels: tuple[str, ...] = ()
+    pixel_size_um: float | None = None
+
+
+def picture_facts(path: Path) -> PictureFacts:
+    """What a file says of its channels and pixels, without decoding it.
+
+    Raises
+    ------
+    ReadError
+        As for `read_header`.
+    """
+    planes = read_header(path).planes
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        return PictureFacts(planes)
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return PictureFacts(planes, _channel_names(tiff), tiff_pixel_size(tiff))
+    except (OSError, ValueError, tifffile.TiffFileError):
+        return PictureFacts(planes)
+
+
+def _channel_names(tiff: tifffile.TiffFile) -> tuple[str, ...]:
+    """From OME-XML or ImageJ's labels; empty where there are none."""
+    labels = tuple(str(name) for name in (tiff.imagej_metadata or {}).get("Labels", ()))
+    return ome_metadata(tiff).channels or labels
 
 
 def is_zarr(path: Path) -> bool:
@@ -120,9 +158,7 @@ def _read_tiff(path: Path) -> ImageSet:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
             axes, view = series.axes, TiffSeries(path, tuple(series.shape), np.dtype(series.dtype))
-            ome = ome_metadata(tiff)
-            pixel_size = tiff_pixel_size(tiff)
-            labels = [str(name) for name in (tiff.imagej_metadata or {}).get("Labels", ())]
+            names, pixel_size = _channel_names(tiff), tiff_pixel_size(tiff)
     except (OSError, ValueError, IndexError, tifffile.TiffFileError) as error:
         raise ReadError(f"{path}: {error}") from error
     chunks = tuple(length if axis in "YXS" else 1 for axis, length in zip(axes, view.shape, strict=True))
@@ -131,7 +167,7 @@ def _read_tiff(path: Path) -> ImageSet:
     )
     data = arrange(pixels, axes, path)
     count = data.shape[1]
-    channels = RGB if axes.endswith("S") and count == 3 else numbered_channels(count, ome.channels or labels)
+    channels = RGB if axes.endswith("S") and count == 3 else numbered_channels(count, names)
     return from_file(data, channels, path, pixel_size)
 
 

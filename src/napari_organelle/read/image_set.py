@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -60,6 +60,8 @@ class NoImagesError(ReadError):
 class ImageSet:
     """Images of one kind with their channels and a table of items.
 
+    A set made from files pickles to its table and their paths.
+
     Parameters
     ----------
     kind : str
@@ -87,6 +89,8 @@ class ImageSet:
         Where `data` was made from files: what decodes them.
     masks : (N, Y, X) dask or numpy array of int, optional
         Instance masks that came with the images, 0 for background, padded like `data`.
+    mask_files : ItemFiles, optional
+        Where `masks` was made from files: what decodes them.
     """
 
     kind: str
@@ -99,6 +103,7 @@ class ImageSet:
     problems: tuple[str, ...] = field(default=())
     files: ItemFiles | None = None
     masks: da.Array | np.ndarray | None = None
+    mask_files: ItemFiles | None = None
 
     def __post_init__(self) -> None:
         if self.data.ndim != 4:
@@ -109,6 +114,21 @@ class ImageSet:
             raise ValueError(
                 f"the item table has {len(self.items)} rows but data has {self.data.shape[0]} items"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        if self.files is not None:
+            state["data"] = None
+        if self.mask_files is not None:
+            state["masks"] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.files is not None:
+            vars(self)["data"] = self.files.lazy()
+        if self.mask_files is not None:
+            vars(self)["masks"] = self.mask_files.lazy(channel=0)
 
     def __len__(self) -> int:
         return int(self.data.shape[0])
@@ -146,6 +166,21 @@ class ImageSet:
         if self.files is not None:
             raise ReadError(f"{row['item']}: it has no file; {row['problem']}")
         return np.asarray(self.data[index, wanted, : int(row["height"]), : int(row["width"])])
+
+    def span(self, start: int, stop: int) -> ImageSet:
+        """Consecutive items as a set of their own, without the problems of the whole."""
+        files = self.files and self.files.span(start, stop)
+        mask_files = self.mask_files and self.mask_files.span(start, stop)
+        masks = None if self.masks is None else self.masks[start:stop]
+        return replace(
+            self,
+            data=files.lazy() if files else self.data[start:stop],
+            items=self.items.iloc[start:stop].reset_index(drop=True),
+            problems=(),
+            files=files,
+            masks=mask_files.lazy(channel=0) if mask_files else masks,
+            mask_files=mask_files,
+        )
 
     def channel_data(self, channel: int) -> da.Array | np.ndarray:
         """One channel of all items, (N, Y, X): faster to step through than a slice of a long `data`."""

@@ -25,5 +25,5 @@ def find_masks(images: ImageSet) -> ImageSet:
             paths = tuple((str(place / name) if name in found else "",) for name in names)
             sizes = images.items[["height", "width"]].to_numpy(np.int64)
             files = ItemFiles(paths, ((0,),), sizes, np.dtype(np.int32))
-            return replace(images, masks=files.lazy(channel=0))
+            return replace(images, masks=files.lazy(channel=0), mask_files=files)
     return images

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_organelle.errors import ReadError
-from napari_organelle.read import deepyeast, folders, hpa, image_file
+from napari_organelle.read import deepyeast, folders, hpa, image_file, plate
 from napari_organelle.read.image_set import ImageSet
 
 
@@ -19,6 +19,7 @@ class Reader(NamedTuple):
 
 
 SET_READERS = (
+    Reader(plate.matches, plate.read),
     Reader(deepyeast.matches, deepyeast.read),
     Reader(hpa.matches, hpa.read),
     Reader(folders.matches, folders.read),
@@ -39,8 +40,8 @@ def open_image_set(path: str | Path | Sequence[str | Path]) -> ImageSet:
     Parameters
     ----------
     path : str, Path or sequence of them
-        A DeepYeast list or folder, class folders, a folder, table or file of the Human Protein Atlas, or a
-        TIFF, PNG, JPEG or Zarr. Of a list each file is one item, or one id of the Atlas.
+        A DeepYeast list or folder, class folders, a folder, table or file of the Human Protein Atlas, an
+        OME-Zarr plate, or a TIFF, PNG, JPEG or Zarr. Of a list each file is one item, or one id of the Atlas.
 
     Raises
     ------
@@ -69,7 +70,10 @@ def _open_files(paths: list[Path]) -> ImageSet:
 
 
 def _reason(place: Path) -> str:
-    known = "DeepYeast plates or lists, folders named by class, Atlas images or labels, TIFF, PNG, JPEG, Zarr"
+    known = (
+        "DeepYeast plates or lists, folders named by class, Atlas images or labels, OME-Zarr plates, "
+        "TIFF, PNG, JPEG, Zarr"
+    )
     if place.is_dir() and not any(place.iterdir()):
         return f"the folder is empty; expected {known}"
     return f"expected {known}"

@@ -43,20 +43,27 @@ def read_zarr(path: Path) -> ImageSet:
         )
     scales = image["multiscales"][0]
     level = node[scales["datasets"][0]["path"]]
-    axes = _axes(scales, level.ndim)
+    axes = ome_axes(scales, level.ndim)
     data = arrange(da.from_zarr(level), axes, path)
-    names = [str(channel.get("label", "")) for channel in image.get("omero", {}).get("channels", ())]
-    return from_file(data, numbered_channels(data.shape[1], names), path, _pixel_size(scales, axes))
+    names = ome_channel_names(image)
+    return from_file(data, numbered_channels(data.shape[1], names), path, ome_pixel_size(scales, axes))
 
 
-def _axes(scales: dict[str, Any], ndim: int) -> str:
+def ome_channel_names(image: dict[str, Any]) -> tuple[str, ...]:
+    """From an image's ``omero`` metadata; empty where there are none."""
+    return tuple(str(channel.get("label", "")) for channel in image.get("omero", {}).get("channels", ()))
+
+
+def ome_axes(scales: dict[str, Any], ndim: int) -> str:
+    """Axes of ``multiscales`` metadata, such as ``"CYX"``."""
     named = scales.get("axes")
     if not named:
         return "TCZYX"[-ndim:]
     return "".join((axis["name"] if isinstance(axis, dict) else axis)[0].upper() for axis in named)
 
 
-def _pixel_size(scales: dict[str, Any], axes: str) -> float | None:
+def ome_pixel_size(scales: dict[str, Any], axes: str) -> float | None:
+    """Micrometres per pixel of the full resolution; None where ``multiscales`` metadata do not say."""
     position = axes.index("X")
     units = scales.get("axes") or []
     unit = units[position].get("unit", "") if units and isinstance(units[position], dict) else ""

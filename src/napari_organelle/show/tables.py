@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,10 @@ import pandas as pd
 from napari_organelle.errors import OrganelleError
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.read.image_set import ImageSet
+
+PARQUET = ".parquet"
+
+FLOATS = "%.6g"
 
 
 def results_table(prediction: Prediction, images: ImageSet, threshold: float | np.ndarray) -> pd.DataFrame:
@@ -56,9 +63,65 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     OrganelleError
         If the disk is full or the folder can't be written to; what was there before is untouched.
     """
+    with _replacing(path) as part:
+        table.to_csv(part, index=False, float_format=FLOATS)
+
+
+def write_tables(tables: Iterable[pd.DataFrame], path: Path) -> int:
+    """Write tables below each other, as Parquet where the path ends so, else as `write_csv`.
+
+    Parameters
+    ----------
+    tables : iterable of DataFrame
+        Of the same columns; one is held at a time.
+    path : Path
+        Where to.
+
+    Returns
+    -------
+    int
+        Rows.
+
+    Raises
+    ------
+    OrganelleError
+        As for `write_csv`.
+    """
+    write = _write_parquet if path.suffix == PARQUET else _append_csv
+    with _replacing(path) as part:
+        return write(tables, part)
+
+
+def _append_csv(tables: Iterable[pd.DataFrame], path: Path) -> int:
+    rows = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for table in tables:
+            table.to_csv(file, index=False, header=rows == 0, float_format=FLOATS)
+            rows += len(table)
+    return rows
+
+
+def _write_parquet(tables: Iterable[pd.DataFrame], path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with ExitStack() as stack:
+        writer: Any = None
+        for table in tables:
+            arrow = pa.Table.from_pandas(table, preserve_index=False)
+            writer = writer or stack.enter_context(pq.ParquetWriter(path, arrow.schema))
+            writer.write_table(arrow.cast(writer.schema))
+            rows += len(table)
+    return rows
+
+
+@contextmanager
+def _replacing(path: Path) -> Generator[Path]:
+    """A file to write beside `path`, which takes its place in the end."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        table.to_csv(part, index=False, float_format="%.6g")
+        yield part
         part.replace(path)
     except OSError as error:
         raise OrganelleError(

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import platformdirs
@@ -32,6 +32,14 @@ CACHE_BYTES = 8 * 2**30
 def cache_folder() -> Path:
     """Where features are kept unless another folder is named."""
     return Path(platformdirs.user_cache_dir("napari-organelle", appauthor=False)) / "features"
+
+
+class ComputeFeatures(Protocol):
+    """What `compute_features` does, here or on workers."""
+
+    def __call__(
+        self, job: FeatureJob, cache: FeatureCache, weights: Mapping[str, np.ndarray], device: Device
+    ) -> Iterator[tuple[int, int]]: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,11 @@ class FeatureCache:
         self.length = length
         self._places: dict[bytes, tuple[Path, int]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for hashes in sorted(folder.glob("*.hashes")):
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See what other processes have added."""
+        for hashes in sorted(self.folder.glob("*.hashes")):
             self._open(hashes)
 
     def __contains__(self, key: bytes) -> bool:
@@ -190,6 +202,11 @@ class FeatureJob:
         pairs = zip(self.hashes.tolist(), self.copies.tolist(), strict=True)
         return [copy_hash(key, copy, self.augmentation, self.seed) for key, copy in pairs]
 
+    def missing(self, cache: FeatureCache) -> np.ndarray:
+        """(M,) int64: a row for each feature vector that the cache lacks, in order."""
+        rows = {key: row for row, key in enumerate(self.keys()) if key not in cache}
+        return np.asarray(sorted(rows.values()), np.int64)
+
 
 def compute_features(
     job: FeatureJob, cache: FeatureCache, weights: Mapping[str, np.ndarray], device: Device
@@ -212,10 +229,7 @@ def compute_features(
     (int, int)
         How many of the missing vectors are computed, and how many there are.
     """
-    keys = job.keys()
-    missing = np.asarray(
-        sorted({key: row for row, key in enumerate(keys) if key not in cache}.values()), np.int64
-    )
+    keys, missing = job.keys(), job.missing(cache)
     if not len(missing):
         return
     run = compile_extractor(job.key, weights, device)

@@ -22,7 +22,15 @@ from napari_organelle.model.spec import ModelSpec
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.train.checkpoint import Progress
 from napari_organelle.train.examples import Examples
-from napari_organelle.train.features import FeatureCache, FeatureKey, cache_folder, prune_cache, weights_hash
+from napari_organelle.train.features import (
+    ComputeFeatures,
+    FeatureCache,
+    FeatureKey,
+    cache_folder,
+    compute_features,
+    prune_cache,
+    weights_hash,
+)
 from napari_organelle.train.fitting import EpochReport
 from napari_organelle.train.judge import HeldOut, Judgement, judge_cross, judge_holdout, unjudged
 from napari_organelle.train.stages import HeadStage, TuningStage, start_weights
@@ -79,7 +87,9 @@ class _Run:
     notes: list[str] = field(default_factory=list)
 
 
-def train(plan: TrainingPlan, data: ImageSet | Examples) -> Generator[EpochReport, None, TrainingResult]:
+def train(
+    plan: TrainingPlan, data: ImageSet | Examples, compute: ComputeFeatures = compute_features
+) -> Generator[EpochReport, None, TrainingResult]:
     """Train, judge and save a classifier.
 
     Closing the generator, or throwing KeyboardInterrupt into it, stops the run at its best epoch: where there
@@ -91,6 +101,8 @@ def train(plan: TrainingPlan, data: ImageSet | Examples) -> Generator[EpochRepor
         What and how.
     data : ImageSet or Examples
         An ImageSet with labels in its item table, or labelled windows.
+    compute : callable
+        As `features.compute_features`, such as one that does it on workers.
 
     Yields
     ------
@@ -116,7 +128,7 @@ def train(plan: TrainingPlan, data: ImageSet | Examples) -> Generator[EpochRepor
         plan, made, choose_device(device_names(plan.device)[0], keras=True), started, start_weights(plan)
     )
     try:
-        yield from _fit_all(run)
+        yield from _fit_all(run, compute)
     except (GeneratorExit, KeyboardInterrupt) as stop:
         if not run.weights:
             raise
@@ -158,7 +170,7 @@ def _open_folder(plan: TrainingPlan, made: TrainingSet) -> None:
         raise TrainingError(f"Checkpoints can't be written to {plan.folder}: {error}") from error
 
 
-def _fit_all(run: _Run) -> Generator[EpochReport, None, None]:
+def _fit_all(run: _Run, compute: ComputeFeatures) -> Generator[EpochReport, None, None]:
     """Features, head, folds and fine-tuning, in this order."""
     plan, made = run.plan, run.made
     key = FeatureKey(plan.recipe.network, made.pixels, weights_hash(run.backbone))
@@ -166,7 +178,7 @@ def _fit_all(run: _Run) -> Generator[EpochReport, None, None]:
     cache = FeatureCache(folder / key.folder(), plan.recipe.network.feature_count(made.pixels.input_size))
     prune_cache(folder)
     head = HeadStage(plan, made, cache, key, run.device)
-    yield from head.compute(run.backbone)
+    yield from head.compute(run.backbone, compute)
     best = Progress()
     try:
         yield from head.fit("head", made.train, made.val, best)

@@ -22,7 +22,7 @@ from napari_organelle.model.vgg16 import (
 )
 from napari_organelle.prepare.augment import augment
 from napari_organelle.train.checkpoint import Progress, set_variables
-from napari_organelle.train.features import FeatureCache, FeatureJob, FeatureKey, compute_features, job_input
+from napari_organelle.train.features import ComputeFeatures, FeatureCache, FeatureJob, FeatureKey, job_input
 from napari_organelle.train.fitting import (
     EpochReport,
     Material,
@@ -106,7 +106,7 @@ class HeadStage:
             self.network = build_head(plan.recipe.network, cache.length, len(made.classes))
             compile_for(self.network, plan.recipe.head, made.task)
 
-    def compute(self, weights: dict[str, np.ndarray]) -> Iterator[EpochReport]:
+    def compute(self, weights: dict[str, np.ndarray], compute: ComputeFeatures) -> Iterator[EpochReport]:
         """Compute the features that the cache lacks: of all examples, and of the copies of training ones."""
         count = len(self.made.examples)
         wanted = np.concatenate(
@@ -122,7 +122,7 @@ class HeadStage:
             copies=self.job.copies[wanted],
         )
         started = time.monotonic()
-        for done, total in compute_features(job, self.cache, weights, self.device):
+        for done, total in compute(job, self.cache, weights, self.device):
             left = (time.monotonic() - started) / done * (total - done)
             yield EpochReport("features", done, total, seconds_left=left)
 

@@ -1,0 +1,133 @@
+"""One part answered and written as a Parquet file, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+import numpy as np
+import pandas as pd
+
+from napari_organelle.distribute.options import PartOptions
+from napari_organelle.distribute.regions import object_regions_of
+from napari_organelle.distribute.split import Part
+from napari_organelle.distribute.work import Summary, WorkFolder
+from napari_organelle.errors import BundleError, DeviceError, OrganelleError, RegionError
+from napari_organelle.model.predict import collect, predict
+from napari_organelle.model.prediction import BatchDone
+from napari_organelle.prepare.channels import ChannelMap, guess_channels, parse_channels
+from napari_organelle.prepare.regions import Regions
+from napari_organelle.read.image_set import ImageSet
+from napari_organelle.show.tables import results_table
+
+FATAL = (BundleError, DeviceError)
+"""Errors that would come back with every part."""
+
+MOST_NOTES = 20
+
+_one_at_a_time = Lock()
+"""Held while a part is answered: a process runs one network at a time, whatever threads a worker has."""
+
+
+def answer_part(
+    part: Part, options: PartOptions, work: WorkFolder, progress: Callable[[int], object] | None = None
+) -> Summary:
+    """Classify a part, unless its file is there already, and write it.
+
+    Parameters
+    ----------
+    part : Part
+        Items and regions.
+    options : PartOptions
+        How.
+    work : WorkFolder
+        Where to.
+    progress : callable, optional
+        Told after each batch how many more regions are done.
+
+    Returns
+    -------
+    Summary
+        With the reason in `failed` where the part can't be answered, and nothing is written.
+
+    Raises
+    ------
+    BundleError, DeviceError
+        If no part can be answered here.
+    OrganelleError
+        If the disk refuses.
+    KeyboardInterrupt
+        If the user stops it; the rows that are done are kept for the partial table.
+    """
+    if summary := work.summary(part.number):
+        return summary
+    with _one_at_a_time:
+        try:
+            table, notes = _classify(part, options, work, progress)
+        except FATAL:
+            raise
+        except OrganelleError as error:
+            return Summary(part.number, part.size, failed=str(error))
+    summary = Summary(part.number, part.size, len(table), notes)
+    work.write(summary, table)
+    return summary
+
+
+def channel_map(options: PartOptions, images: ImageSet) -> ChannelMap:
+    """The channels of a set that fill the model's slots.
+
+    Raises
+    ------
+    ChannelError
+        If a slot that the model needs is empty.
+    """
+    slots = options.bundle.spec.slots
+    if options.channels:
+        channels = parse_channels(options.channels, slots, images.channel_names)
+    else:
+        channels = guess_channels(slots, images.channels)
+    channels.require()
+    return channels
+
+
+def _classify(
+    part: Part, options: PartOptions, work: WorkFolder, progress: Callable[[int], object] | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The part's rows and notes."""
+    bundle = options.bundle
+    if bundle.sha256 != options.weights:
+        raise BundleError(f"{bundle.path} was changed since the run began: its weights are not the same.")
+    images = part.open()
+    channels = channel_map(options, images)
+    regions, unread = part.regions, tuple[str, ...]()
+    if regions is None:
+        try:
+            regions, unread = object_regions_of(options.regions, images, bundle.spec, channels, part.first)
+        except RegionError as error:
+            return pd.DataFrame(), (str(error),)
+    batches: list[BatchDone] = []
+    try:
+        for batch in predict(bundle, images, regions, channels, **options.predict):
+            batches.append(batch)
+            if progress and part.regions:
+                progress(batch.stop - batch.start)
+    except KeyboardInterrupt:
+        done = batches[-1].stop if batches else 0
+        work.write_unfinished(_table(batches, regions, images, options).iloc[:done])
+        raise
+    return _table(batches, regions, images, options), unread + _notes(batches)
+
+
+def _table(
+    batches: list[BatchDone], regions: Regions, images: ImageSet, options: PartOptions
+) -> pd.DataFrame:
+    spec = options.bundle.spec
+    threshold = np.array(spec.thresholds) if options.threshold is None else options.threshold
+    return results_table(collect(batches, regions, options.bundle), images, threshold)
+
+
+def _notes(batches: list[BatchDone]) -> tuple[str, ...]:
+    """The first notes of a part, and how many more there are."""
+    notes = [batch.note for batch in batches if batch.note]
+    more = len(notes) - MOST_NOTES
+    return (*notes[:MOST_NOTES], *([f"and {more} more such notes"] if more > 0 else []))

@@ -1,0 +1,238 @@
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from napari_organelle.cli import main
+from napari_organelle.distribute import split
+from napari_organelle.distribute.options import PartOptions
+from napari_organelle.distribute.run import Run
+from napari_organelle.distribute.sources import find_sources
+from napari_organelle.distribute.split import iter_parts
+from napari_organelle.distribute.work import WorkFolder
+from napari_organelle.distribute.workers import workers
+from napari_organelle.errors import BundleError, OrganelleError
+from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.predict import collect, predict
+from napari_organelle.prepare.channels import ChannelMap
+from napari_organelle.prepare.regions import slice_regions, tile_regions
+from napari_organelle.read.open import open_image_set
+from napari_organelle.show.tables import results_table, write_csv
+
+
+def finished(path: Path, options: PartOptions, output: Path, client=None) -> Run:
+    run = Run(list(find_sources([str(path)])), options, output)
+    run.begin()
+    sum(1 for _ in run.answer(client))
+    run.finish()
+    return run
+
+
+def whole(path: Path, bundle: ModelBundle, output: Path, make_regions: Callable) -> None:
+    """The table as the engine gives it in one piece."""
+    images = open_image_set(path)
+    regions = make_regions(images)
+    channels = ChannelMap(bundle.spec.slots, (0, 1), images.channel_names)
+    batches = predict(bundle, images, regions, channels, device="cpu", batch_size=16)
+    threshold = np.array(bundle.spec.thresholds)
+    write_csv(results_table(collect(batches, regions, bundle), images, threshold), output)
+
+
+def test_parts_of_a_tile_grid_give_the_bytes_of_the_whole(
+    field: Path, tiny_bundle: ModelBundle, options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(split, "TILES", 64)
+    sizes = [(160, 224)] * 2
+    whole(field, tiny_bundle, tmp_path / "whole.csv", lambda images: tile_regions(sizes, 32, 16))
+    finished(field, options(kind="tiles", tile=32, stride=16), tmp_path / "parts.csv")
+    assert len(pd.read_csv(tmp_path / "parts.csv")) == 2 * 9 * 13
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["field.tif", "parts.csv", "whole.csv"]
+
+
+def test_parts_of_a_long_list_give_the_bytes_of_the_whole(
+    crops, tiny_bundle: ModelBundle, options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = crops(150)
+    (path.parent / "plate01" / "007013000-2-7-70.png").write_text("broken")
+    whole(path, tiny_bundle, tmp_path / "whole.csv", slice_regions)
+    monkeypatch.setattr("napari_organelle.distribute.sources.LINES", 64)
+    run = finished(path, options(), tmp_path / "parts.csv")
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    table = pd.read_csv(tmp_path / "parts.csv")
+    assert table["region"].tolist() == list(range(1, 151))
+    assert table.index[table["confidence"].isna()].tolist() == [70]
+    assert "007013000-2-7-70.png" in run.notes.first[0]
+
+
+def test_a_parquet_table_has_the_same_rows(field: Path, options, tmp_path: Path):
+    finished(field, options(kind="tiles", tile=32), tmp_path / "out.csv")
+    finished(field, options(kind="tiles", tile=32), tmp_path / "out.parquet")
+    exact, rounded = pd.read_parquet(tmp_path / "out.parquet"), pd.read_csv(tmp_path / "out.csv")
+    assert exact["p_er"].dtype == np.float32
+    pd.testing.assert_frame_equal(exact, rounded, check_dtype=False, rtol=1e-5)
+
+
+def test_a_part_is_paths_and_windows(crops, field: Path, options):
+    parts = list(iter_parts(find_sources([str(crops(40))]), options()))
+    parts += list(iter_parts(find_sources([str(field)]), options(kind="tiles", tile=32)))
+    assert [part.size for part in parts] == [40, 70]
+    for part in parts:
+        stored = pickle.dumps(part)
+        assert len(stored) < 30_000
+        np.testing.assert_array_equal(pickle.loads(stored).open().read(0), part.open().read(0))  # noqa: S301
+
+
+def test_a_broken_or_stray_file_in_a_folder_is_skipped_and_named(options, tmp_path: Path):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.png", "d.png"):
+        Image.fromarray(rng.integers(0, 255, (40, 40, 3)).astype(np.uint8)).save(folder / name)
+    (folder / "c.png").write_text("no image")
+    (folder / "notes.doc").write_text("")
+    sources = list(find_sources([str(folder)]))
+    assert "1 other files are skipped; first: notes.doc" in sources[0].problems[0]
+    run = finished(folder, options(), tmp_path / "out.csv")
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["item"].tolist() == ["a.png", "b.png", "d.png"]
+    assert table["confidence"].notna().all()
+    assert run.failed.count == 1
+    assert "c.png" in run.failed.first[0]
+
+
+def test_objects_are_found_part_by_part(field: Path, options, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(split, "OBJECT_ITEMS", 1)
+    labels = np.zeros((2, 160, 224), np.uint16)
+    labels[0, 20:30, 20:30], labels[1, 50:60, 50:60], labels[1, 90:99, 50:60] = 4, 2, 9
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "labels.tif", labels, imagej=True, metadata={"axes": "ZYX"})
+    finished(field, options(kind="objects", labels=tmp_path / "labels.tif"), tmp_path / "out.csv")
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table[["item", "region"]].to_numpy().tolist() == [
+        ["field.tif[0]", 4],
+        ["field.tif[1]", 2],
+        ["field.tif[1]", 9],
+    ]
+
+
+def test_a_run_goes_on_with_the_parts_that_are_there(field: Path, options, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(split, "TILES", 16)
+    tiles = options(kind="tiles", tile=32, stride=16)
+    finished(field, tiles, tmp_path / "whole.csv")
+    run = Run(list(find_sources([str(field)])), tiles, tmp_path / "out.csv")
+    assert run.begin() == 0
+    answering = run.answer()
+    assert [next(answering).number for _ in range(3)] == [0, 1, 2]
+    answering.close()
+    done = {path: path.stat().st_mtime_ns for path in run.work.tables()}
+    assert [path.name for path in done] == ["00000000.parquet", "00000001.parquet", "00000002.parquet"]
+    again = Run(list(find_sources([str(field)])), tiles, tmp_path / "out.csv")
+    assert again.begin() == 3
+    assert len(list(again.answer())) == 15
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    again.finish()
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_parts_of_another_command_are_refused(field: Path, options, tmp_path: Path):
+    output = tmp_path / "out.csv"
+    sources = list(find_sources([str(field)]))
+    Run(sources, options(kind="tiles", tile=24), output).begin()
+    first = Run(sources, options(kind="tiles", tile=32), output)
+    assert first.begin() == 0
+    next(first.answer())
+    other = Run(sources, options(kind="tiles", tile=40), output)
+    with pytest.raises(OrganelleError, match=r"--tile was 32, is 40.*--force"):
+        other.begin()
+    assert len(list(first.work.tables())) == 1
+    assert other.begin(force=True) == 0
+    next(other.answer())
+    field.write_bytes(field.read_bytes() + b"0")
+    with pytest.raises(OrganelleError, match=r"field\.tif was .* bytes"):
+        Run(list(find_sources([str(field)])), options(kind="tiles", tile=40), output).begin()
+
+
+def test_a_model_that_changed_on_the_way_is_refused(field: Path, options, tmp_path: Path):
+    from dataclasses import replace
+
+    run = Run(list(find_sources([str(field)])), replace(options(), weights="0" * 64), tmp_path / "out.csv")
+    run.begin()
+    with pytest.raises(BundleError, match="was changed since the run began"):
+        list(run.answer())
+
+
+COMMAND = """
+import sys
+from napari_organelle.cli import main
+from napari_organelle.distribute import split
+split.TILES = 256
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_command_that_was_killed_goes_on(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setattr(split, "TILES", 256)
+    out = tmp_path / "out.csv"
+    tiles = ("--regions", "tiles", "--tile", "32", "--stride", "4", "--batch", "4", "--device", "cpu")
+    command = ["classify", str(field), "--model", str(tiny_bundle.path), *tiles]
+    command += ["--channels", "cytosol=0,protein=1", "-o"]
+    work = WorkFolder.beside(out)
+    killed = [sys.executable, "-c", COMMAND, *command, str(out)]
+    with subprocess.Popen(killed, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(lambda: len(list(work.tables())) >= 2)
+        finally:
+            process.kill()
+    assert not out.exists()
+    assert json.loads((work.path / "plan.json").read_text())["--tile"] == 32
+    assert main([*command, str(out)]) == 0
+    assert "going on with" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "whole.csv")]) == 0
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not work.path.exists()
+
+
+@pytest.mark.slow
+def test_two_workers_one_of_them_killed_give_the_same_bytes(
+    field: Path, options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(split, "TILES", 64)
+    tiles = options(kind="tiles", tile=32, stride=8)
+    finished(field, tiles, tmp_path / "here.csv")
+    run = Run(list(find_sources([str(field)])), tiles, tmp_path / "there.csv")
+    run.begin()
+    with workers(2) as client:
+        pids = client.run(os.getpid)
+        assert len(set(pids.values())) == 2
+        numbers = []
+        for summary in run.answer(client):
+            numbers.append(summary.number)
+            if len(numbers) == 3:
+                os.kill(next(iter(pids.values())), signal.SIGKILL)
+        assert set(client.run(os.getpid).values()) != set(pids.values())
+    assert sorted(numbers) == list(range(14))
+    run.finish()
+    assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    stop = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < stop
+        time.sleep(0.05)
