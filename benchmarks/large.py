@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 from PIL import Image
-from throughput import PeakMemory, random_bundle
+from speeds.made import random_bundle
+from speeds.measure import PeakMemory
 
 from napari_organelle.distribute.options import PartOptions, RegionOptions
 from napari_organelle.distribute.run import Run, survey

@@ -18,10 +18,12 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from dense import dense_rows
 from speeds.measure import Row, Setting, machine
 from speeds.memory import memory_rows
 from speeds.network import agreement_rows, network_rows
 from speeds.whole import feature_rows, item_rows, tile_rows
+from workers import worker_rows
 
 from napari_organelle.model.device import available_devices
 
@@ -31,7 +33,9 @@ ROWS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "tiles": tile_rows,
     "items": item_rows,
     "features": feature_rows,
+    "dense": dense_rows,
     "memory": memory_rows,
+    "workers": worker_rows,
 }
 
 

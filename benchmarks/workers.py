@@ -12,11 +12,14 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from throughput import TILE, random_bundle, zarr_image
+from speeds.made import random_bundle, zarr_image
+from speeds.measure import Row, Setting
 
 from napari_organelle.distribute import split
 from napari_organelle.distribute.options import PartOptions, RegionOptions
@@ -25,6 +28,7 @@ from napari_organelle.distribute.sources import find_sources
 from napari_organelle.distribute.workers import workers
 from napari_organelle.model.bundle import ModelBundle
 
+TILE = 64
 PART = 64
 """Tiles of a part, so that a short run has many."""
 
@@ -63,7 +67,7 @@ def rate(image: Path, bundle: ModelBundle, output: Path, count: int, kill: bool 
     return sum(sizes[max(1, count) :]) / (times[-1] - times[max(1, count) - 1])
 
 
-def compare(side: int = 2048, repeats: int = 3) -> list[dict[str, object]]:
+def compare(side: int = 2048, repeats: int = 3) -> list[dict[str, Any]]:
     """Rates of this process, one worker, two, and two of which one is killed, in turn."""
     split.TILES = PART
     ways = {"this process": (0, False), "1 worker": (1, False), "2 workers": (2, False)}
@@ -72,7 +76,7 @@ def compare(side: int = 2048, repeats: int = 3) -> list[dict[str, object]]:
     tables: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bundle = random_bundle(folder, 1.0)
+        bundle = random_bundle(folder, 1.0, TILE)
         zarr_image(folder, side)
         for _ in range(repeats):
             for way, (count, kill) in ways.items():
@@ -89,6 +93,14 @@ def compare(side: int = 2048, repeats: int = 3) -> list[dict[str, object]]:
         }
         for way, found in rates.items()
     ]
+
+
+def worker_rows(setting: Setting) -> Iterator[Row]:
+    """Local workers beside this process, for the table of all speeds; one round, since each starts anew."""
+    for row in compare(repeats=1):
+        about = f"{row['way']}: tiles of 64 px through VGG16, against this process"
+        same = "same bytes" if row["same bytes"] else "OTHER BYTES"
+        yield Row(f"{about}; {same}", float(row["tiles/s"]), "tiles/s", float(row["ratio"]))
 
 
 def main() -> None:

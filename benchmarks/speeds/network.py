@@ -136,9 +136,9 @@ def _answers(
 
 
 def real_sets(setting: Setting) -> dict[str, tuple[ModelBundle, ImageSet, Regions, ChannelMap]]:
-    """CyCLoPS crops, tiles of the yeast fields, and windows of the Human Protein Atlas."""
+    """CyCLoPS crops, tiles of the yeast fields, and windows of the Atlas, by one view of each."""
     assert setting.data is not None
-    yeast, stain = open_bundle("yeast-12"), open_bundle("hpa-stain")
+    yeast, stain = open_bundle("yeast-12").with_views(1), open_bundle("hpa-stain")
     crops = open_image_set(setting.data / "yeast_cyclops")
     fields = [
         [tifffile.imread(setting.data / f"yeast_fields/r01c01f{field:02d}p01-ch{channel}sk1fk1fl1.tiff")]
