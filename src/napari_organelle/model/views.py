@@ -27,4 +27,4 @@ def over_views(answer: Callable[[np.ndarray], np.ndarray], views: int) -> Callab
     """
     if views == 1:
         return answer
-    return lambda images: np.mean([answer(view) for view in turned(images)], axis=0, dtype=np.float32)
+    return lambda images: np.stack([answer(view) for view in turned(images)]).mean(axis=0)
