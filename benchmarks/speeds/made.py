@@ -71,6 +71,7 @@ def made_items(count: int, side: int) -> ImageSet:
     return ImageSet.from_array(pixels, (Channel("cytosol"), Channel("protein")))
 
 
+@cache
 def png_pairs(folder: Path, count: int, side: int) -> Path:
     """A folder of ``<cell>_rfp.png`` and ``<cell>_gfp.png``, 8 bit."""
     folder = folder / "cells"

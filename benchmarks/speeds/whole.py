@@ -98,7 +98,7 @@ def whole_work(bundle: ModelBundle, images: ImageSet, regions: Regions, device: 
 
 def feature_rows(setting: Setting) -> Iterator[Row]:
     """Training's features beside their bare network, compiled before the clock starts."""
-    images = open_image_set(setting.folder / "cells")
+    images = open_image_set(png_pairs(setting.folder, ITEMS, TILE))
     windows = slice_regions(images).windows[:FEATURE_WINDOWS]
     bundle, device = random_bundle(setting.folder, 1.0, TILE), choose_device("cpu")
     key = FeatureKey(bundle.spec.network, bundle.spec.pixels, weights_hash(imagenet_weights()))

@@ -23,6 +23,9 @@ LINES = 1024
 FILES = 256
 """Files of a folder that are opened at once."""
 
+SHOWN_PROBLEMS = 3
+"""Of what is wrong with a set."""
+
 Sets = Iterator[ImageSet | ReadError]
 """Sets in order; in the place of one that can't be read, the error."""
 
@@ -92,7 +95,8 @@ def _opened(images: ImageSet) -> Source:
     names = images.items[["item", "path", "height", "width"]].itertuples(index=False)
     file = file_state(images.source) if images.source and images.source.is_file() else str(images.source)
     state = f"{file}, {len(images)} items, {_digest(map(str, names))}"
-    return Source(str(images.source or "images"), len(images), state, lambda: iter([images]))
+    problems = images.problems[:SHOWN_PROBLEMS]
+    return Source(str(images.source or "images"), len(images), state, lambda: iter([images]), problems)
 
 
 def _folder(folder: Path) -> Source | None:

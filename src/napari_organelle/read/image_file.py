@@ -66,7 +66,7 @@ def read_files(paths: Sequence[Path]) -> ImageSet:
         raise ReadError(f"expected the same pixel size in all files; there are {', '.join(sizes)}")
     count, channel_names, pixel_size = facts.pop()
     channels = RGB if count == 3 and not any(channel_names) else numbered_channels(count, channel_names)
-    if count == 1 and not any(channel_names):
+    if count == 1:
         channels = (Channel("gray"),)
     names = pd.Series([path.name for path in paths])
     draft = Draft(
@@ -104,7 +104,8 @@ def picture_facts(path: Path) -> PictureFacts:
         return PictureFacts(planes)
     try:
         with tifffile.TiffFile(path) as tiff:
-            return PictureFacts(planes, _channel_names(tiff), tiff_pixel_size(tiff))
+            names = _channel_names(tiff) if planes > 1 else ()
+            return PictureFacts(planes, names, tiff_pixel_size(tiff))
     except (OSError, ValueError, tifffile.TiffFileError):
         return PictureFacts(planes)
 
