@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import NoReturn
 
 import imagecodecs
 import numpy as np
@@ -88,9 +89,9 @@ def test_other_files_are_named_with_their_first_bytes(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path: Path, *args: object, **options: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("napari_organelle.read.decode.open", refuse, raising=False)
     with pytest.raises(ReadError, match=r"secret\.png: permission denied; make the file readable"):
         decode(tmp_path / "secret.png")
