@@ -233,6 +233,12 @@ def test_batches_are_fitted_to_the_device():
     assert fitting_batch(32, gpu) == predicting.MAX_BATCH
 
 
+@pytest.mark.parametrize(("gibibytes", "size"), [(2, 32), (8, 128), (24, 256), (80, 1024)])
+def test_a_gpus_batch_grows_with_its_memory(gibibytes: int, size: int):
+    gpu = Device("gpu:0", "tensorflow", "", "mixed_float16", gibibytes * 2**30)
+    assert fitting_batch(224, gpu) == size
+
+
 def test_a_bundle_saved_with_another_temperature_is_another_model(make_bundle: Callable[..., ModelBundle]):
     image_set = crops(4)
     sharp, soft = make_bundle(temperature=0.5), make_bundle(temperature=5.0)

@@ -7,6 +7,7 @@ belongs in a worker, never on the window's thread.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,12 +48,15 @@ class Device:
         For people, such as ``"NVIDIA L4"`` or ``"2 threads"``.
     precision : {"float32", "mixed_float16", "bfloat16"}
         Keras dtype policy that networks are built with here; of OpenVINO, what it multiplies in.
+    memory_bytes : int
+        Of a GPU's own memory; 0 where it is not known, and for CPUs.
     """
 
     name: str
     backend: str
     label: str
     precision: Precision = "float32"
+    memory_bytes: int = 0
 
     @property
     def is_gpu(self) -> bool:
@@ -176,8 +180,13 @@ def compile_network(
     """
     import keras
 
-    forward = _tensorflow_function if device.backend == "tensorflow" else _torch_function
-    run = forward(lambda *inputs: output(network(inputs[0] if len(inputs) == 1 else inputs, training=False)))
+    def forward(*inputs: Any) -> Any:
+        return output(network(inputs[0] if len(inputs) == 1 else inputs, training=False))
+
+    if device.backend == "tensorflow":
+        run = _tensorflow_function(forward, xla=device.is_gpu)
+    else:
+        run = _torch_function(forward)
 
     def run_on_device(*inputs: np.ndarray) -> np.ndarray:
         with keras.device(device.name):
@@ -283,12 +292,23 @@ def _tensorflow_gpus() -> list[Device]:
     import tensorflow as tf
 
     devices = []
+    memory = smallest_nvidia_memory()
     for index, gpu in enumerate(tf.config.list_physical_devices("GPU")):
         _grow_memory(gpu)
         details = tf.config.experimental.get_device_details(gpu)
         half = details.get("compute_capability", (0, 0)) >= HALF_PRECISION_CAPABILITY
-        devices.append(_gpu(index, "tensorflow", details.get("device_name", gpu.name), half))
+        devices.append(_gpu(index, "tensorflow", details.get("device_name", gpu.name), half, memory))
     return devices
+
+
+def smallest_nvidia_memory() -> int:
+    """Bytes of the smallest NVIDIA card, which TensorFlow does not tell; 0 where no driver answers."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        return min(int(mebibytes) for mebibytes in told.split()) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return 0
 
 
 def _grow_memory(gpu: Any) -> None:
@@ -312,26 +332,36 @@ def _torch_gpus() -> list[Device]:
             "torch",
             torch.cuda.get_device_name(index),
             torch.cuda.get_device_capability(index) >= HALF_PRECISION_CAPABILITY,
+            torch.cuda.get_device_properties(index).total_memory,
         )
         for index in range(torch.cuda.device_count())
     ]
 
 
-def _gpu(index: int, backend: str, label: str, half: bool) -> Device:
-    return Device(f"gpu:{index}", backend, label, "mixed_float16" if half else "float32")
+def _gpu(index: int, backend: str, label: str, half: bool, memory: int) -> Device:
+    return Device(f"gpu:{index}", backend, label, "mixed_float16" if half else "float32", memory)
 
 
-def _tensorflow_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """A graph for the inputs' shapes."""
+def _tensorflow_function(forward: Callable[..., Any], *, xla: bool) -> Callable[..., np.ndarray]:
+    """A graph for the inputs' shapes, compiled by XLA if asked for and as long as XLA can."""
     import tensorflow as tf
 
+    errors = tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError
+    ways = [True, False] if xla else [False]
+
     @cache
-    def graph(*shapes: tuple[int, ...]) -> Callable[..., Any]:
+    def graph(way: bool, *shapes: tuple[int, ...]) -> Callable[..., Any]:
         specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
-        return cast(Callable[..., Any], tf.function(forward).get_concrete_function(*specs))
+        return cast(Callable[..., Any], tf.function(forward, jit_compile=way).get_concrete_function(*specs))
 
     def run(*inputs: np.ndarray) -> np.ndarray:
-        answer = graph(*(each.shape for each in inputs))(*map(tf.constant, inputs))
+        try:
+            answer = graph(ways[0], *(each.shape for each in inputs))(*map(tf.constant, inputs))
+        except errors:
+            if len(ways) == 1:
+                raise
+            ways.pop(0)
+            return run(*inputs)
         return np.asarray(answer.numpy())
 
     return run

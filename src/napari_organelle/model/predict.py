@@ -34,7 +34,11 @@ CPU_BATCH_PIXELS = 32 * 64 * 64
 then as large as a processor's last cache (33 MB). Weights as constants gained nothing over variables."""
 
 GPU_BATCH_PIXELS = 256 * 224 * 224
-"""As `CPU_BATCH_PIXELS`, on a GPU; halved where its memory does not hold them."""
+"""As `CPU_BATCH_PIXELS`, on a GPU whose memory is not known; halved where it does not hold them."""
+
+GPU_BYTES_A_PIXEL = 1024
+"""Of a GPU's memory for a pixel of network input: the 64 float32 maps before and after a convolution of the
+first block take 512, and as much is left to its workspace and to others."""
 
 MAX_BATCH = 1024
 
@@ -163,7 +167,9 @@ def collect(batches: Iterable[BatchDone], regions: Regions, bundle: ModelBundle)
 
 def fitting_batch(input_size: int, device: Device) -> int:
     """Batch size for inputs of `input_size` pixels a side on a device: a power of two."""
-    pixels = GPU_BATCH_PIXELS if device.is_gpu else CPU_BATCH_PIXELS
+    pixels = CPU_BATCH_PIXELS
+    if device.is_gpu:
+        pixels = device.memory_bytes // GPU_BYTES_A_PIXEL or GPU_BATCH_PIXELS
     return min(MAX_BATCH, _power_of_two(max(1, pixels // input_size**2)))
 
 
