@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -94,6 +95,20 @@ def test_channels_threshold_and_batch_are_heeded(field: Path, tiny_bundle: Model
     assert set(tables[0]["called"]) == {"unsure"}
     np.testing.assert_allclose(tables[0]["p_er"], tables[1]["p_er"], atol=1e-5)
     assert np.abs(tables[0]["p_er"] - tables[2]["p_er"]).max() > 1e-3
+
+
+def test_fast_asks_for_one_view_of_a_model_that_averages_over_eight(
+    field: Path, make_bundle: Callable[..., ModelBundle], tmp_path: Path
+):
+    once, turned = make_bundle(), make_bundle(name="turned", views=8)
+    asked = {"once": (once, []), "turned": (turned, []), "fast": (turned, ["--fast"])}
+    tables = {}
+    for name, (bundle, options) in asked.items():
+        out = tmp_path / f"{name}.csv"
+        assert run(field, "--model", bundle.path, "--regions", "tiles", *options, "-o", out) == 0
+        tables[name] = table_of(out)[COLUMNS[-3:]].to_numpy()
+    np.testing.assert_array_equal(tables["fast"], tables["once"])
+    assert np.abs(tables["turned"] - tables["once"]).max() > 1e-4
 
 
 def test_objects_of_a_label_image_and_points_of_a_table(

@@ -1,7 +1,11 @@
 """What the Classify widget says of a model."""
 
-from napari_organelle.gui.classify.model_form import score_line
-from napari_organelle.model.bundle import open_bundle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_organelle.gui.classify.model_form import ModelForm, score_line
+from napari_organelle.model.bundle import ModelBundle, open_bundle
 
 
 def test_a_score_on_simulated_cells_is_not_passed_off_as_one_on_real_cells() -> None:
@@ -9,3 +13,19 @@ def test_a_score_on_simulated_cells_is_not_passed_off_as_one_on_real_cells() -> 
     score, trivial = spec.scores["macro_f1"], spec.scores["trivial"]["macro_f1"]
     expected = f"Macro F1 {score:.2f} on 2400 simulated crops, seed 999 (guess by frequency: {trivial:.2f})."
     assert score_line(spec) == expected
+
+
+def test_one_view_is_offered_for_a_model_that_averages_over_eight(
+    qtbot: Any, models: Path, make_bundle: Callable[..., ModelBundle]
+) -> None:
+    form = ModelForm()
+    for widget in (form, form.fast, form.info):
+        qtbot.addWidget(widget)
+    assert not form.has_views
+    form.open(make_bundle(name="turned", views=8).path)
+    assert form.bundle is not None
+    assert (form.has_views, form.bundle.spec.views) == (True, 8)
+    form.fast.setChecked(True)
+    assert (form.has_views, form.bundle.spec.views) == (True, 1)
+    form.fast.setChecked(False)
+    assert form.bundle.spec.views == 8
