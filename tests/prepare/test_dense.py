@@ -39,10 +39,9 @@ def test_every_tile_is_in_one_block_at_its_place(tile: int, stride: int, monkeyp
         answered += block.rows.size
         assert answered == block.rows[-1, -1] + 1 or not block.last
     assert block.last
-    assert (
-        len({(block.window[0], *block.window[3:], len(block.tops), len(block.lefts)) for block in blocks})
-        == 2
-    )
+    assert len(
+        {(block.window[0], *block.window[3:], len(block.tops), len(block.lefts)) for block in blocks}
+    ) == len(SIZES)
 
 
 @pytest.mark.parametrize(("tile", "stride"), [(32, 8), (48, 12), (32, 50)])
