@@ -86,7 +86,7 @@ def iter_regions(
     points = _points(options, images, spec) if options.kind == "points" else None
     tile = options.tile or _window(images, spec)
     ends = np.append(np.arange(most, count, most), count)
-    if dense:
+    if dense and options.kind == "tiles":
         ends = band_ends(item_sizes(images), tile, options.stride or tile, spec.pixels.input_size)
     for start, stop in _spans(ends, most):
         if points is not None:
