@@ -55,7 +55,6 @@ def test_a_second_head_brings_dense_answers_nearer_and_leaves_exact_ones(
         ).probabilities
         for bundle, dense in ((tiny_bundle, False), (tiny_bundle, True), (fitted, True))
     )
-    print("RATIO", np.abs(exact - two).mean() / np.abs(exact - one).mean())
     assert np.abs(exact - two).mean() < 0.8 * np.abs(exact - one).mean()
 
 
