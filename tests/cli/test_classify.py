@@ -12,6 +12,7 @@ from napari_organelle.cli import main
 from napari_organelle.distribute import answer
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.predict import collect, predict
+from napari_organelle.model.vgg16 import NetworkPlan
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
@@ -81,6 +82,30 @@ def test_dense_tiles_are_the_engines_and_the_agreement_is_said(
         table_of(out)[COLUMNS[-3:]], collect(running, regions, tiny_bundle).probabilities, atol=1e-5
     )
     assert "of 1 sampled tiles called as exactly" in capsys.readouterr().err
+
+
+def test_what_cannot_be_dense_is_refused_before_the_run(
+    field: Path, tiny_bundle: ModelBundle, make_bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out, seed = tmp_path / "out.csv", make_bundle(network=NetworkPlan(width=1 / 16, head="seed"))
+    assert run(field, "--model", tiny_bundle.path, "--regions", "slices", "--dense", "-o", out) == 2
+    assert "--dense is for tiles that overlap: add --regions tiles" in capsys.readouterr().err
+    assert run(field, "--model", seed.path, "--regions", "tiles", "--dense", "-o", out) == 2
+    assert "the seed's head" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["field.tif"]
+
+
+def test_bands_of_dense_tiles_are_told_of_in_one_sentence(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("napari_organelle.prepare.dense.BLOCK_PX", 112)
+    monkeypatch.setattr("napari_organelle.distribute.split.TILES", 16)
+    options = ("--regions", "tiles", "--tile", 32, "--stride", 8, "--dense")
+    channels = ("--channels", "cytosol=0,protein=1")
+    assert run(field, "--model", tiny_bundle.path, *options, *channels, "-o", tmp_path / "out.csv") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line.count("sampled tiles called as exactly") for line in said if "Dense" in line] == [1]
+    assert any("the nearest 16 px" in line and " of 2 sampled tiles" in line for line in said)
 
 
 def test_channels_threshold_and_batch_are_heeded(field: Path, tiny_bundle: ModelBundle, tmp_path: Path):

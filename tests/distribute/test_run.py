@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_organelle.cli import main
@@ -24,10 +26,15 @@ from napari_organelle.distribute.workers import workers
 from napari_organelle.errors import BundleError, OrganelleError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.predict import collect, predict
+from napari_organelle.model.prediction import BatchDone
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import slice_regions, tile_regions
 from napari_organelle.read.open import open_image_set
 from napari_organelle.show.tables import results_table, write_csv
+
+
+def dense(options: PartOptions) -> PartOptions:
+    return replace(options, predict={**options.predict, "dense": True})
 
 
 def finished(path: Path, options: PartOptions, output: Path, client=None) -> Run:
@@ -38,14 +45,17 @@ def finished(path: Path, options: PartOptions, output: Path, client=None) -> Run
     return run
 
 
-def whole(path: Path, bundle: ModelBundle, output: Path, make_regions: Callable) -> None:
-    """The table as the engine gives it in one piece."""
+def whole(
+    path: Path, bundle: ModelBundle, output: Path, make_regions: Callable, dense: bool = False
+) -> BatchDone:
+    """The table as the engine gives it in one piece, and its last report."""
     images = open_image_set(path)
     regions = make_regions(images)
     channels = ChannelMap(bundle.spec.slots, (0, 1), images.channel_names)
-    batches = predict(bundle, images, regions, channels, device="cpu", batch_size=16)
+    batches = list(predict(bundle, images, regions, channels, device="cpu", batch_size=16, dense=dense))
     threshold = np.array(bundle.spec.thresholds)
     write_csv(results_table(collect(batches, regions, bundle), images, threshold), output)
+    return batches[-1]
 
 
 def test_parts_of_a_tile_grid_give_the_bytes_of_the_whole(
@@ -58,6 +68,43 @@ def test_parts_of_a_tile_grid_give_the_bytes_of_the_whole(
     assert len(pd.read_csv(tmp_path / "parts.csv")) == 2 * 9 * 13
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["field.tif", "parts.csv", "whole.csv"]
+
+
+def test_bands_of_dense_tiles_give_the_bytes_of_the_whole_and_one_sentence(
+    field: Path, tiny_bundle: ModelBundle, options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(split, "TILES", 64)
+    monkeypatch.setattr("napari_organelle.prepare.dense.BLOCK_PX", 112)
+    sizes, out = [(160, 224)] * 2, tmp_path / "parts.csv"
+    last = whole(
+        field, tiny_bundle, tmp_path / "whole.csv", lambda _: tile_regions(sizes, 32, 12), dense=True
+    )
+    tiles = dense(options(kind="tiles", tile=32, stride=12))
+    assert [part.size for part in iter_parts(find_sources([str(field)]), tiles)] == [4 * 17] * 6
+    first = Run(list(find_sources([str(field)])), tiles, out)
+    first.begin()
+    next(first.answer())
+    run = finished(field, tiles, out)
+    table = pd.read_csv(out)
+    assert len(table) == 2 * 12 * 17
+    assert table["y"].unique().tolist() == [*range(0, 132, 12), 128]
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert run.notes.count == 0
+    assert run.dense.sampled == 8
+    assert replace(run.dense, apart=0) == replace(last.dense, apart=0)
+    assert run.dense.apart == pytest.approx(last.dense.apart)
+
+
+def test_dense_parts_hold_whole_bands_and_several_small_images(options, tmp_path: Path, monkeypatch):
+    pixels = np.zeros((5, 2, 64, 96), np.uint16)
+    tifffile.imwrite(tmp_path / "small.tif", pixels, imagej=True, metadata={"axes": "ZCYX"})
+    monkeypatch.setattr(split, "TILES", 40)
+    parts = list(
+        iter_parts(
+            find_sources([str(tmp_path / "small.tif")]), dense(options(kind="tiles", tile=32, stride=16))
+        )
+    )
+    assert [(part.first, part.size) for part in parts] == [(0, 30), (2, 30), (4, 15)]
 
 
 def test_parts_of_a_long_list_give_the_bytes_of_the_whole(
@@ -115,8 +162,6 @@ def test_objects_are_found_part_by_part(field: Path, options, tmp_path: Path, mo
     monkeypatch.setattr(split, "OBJECT_ITEMS", 1)
     labels = np.zeros((2, 160, 224), np.uint16)
     labels[0, 20:30, 20:30], labels[1, 50:60, 50:60], labels[1, 90:99, 50:60] = 4, 2, 9
-    import tifffile
-
     tifffile.imwrite(tmp_path / "labels.tif", labels, imagej=True, metadata={"axes": "ZYX"})
     finished(field, options(kind="objects", labels=tmp_path / "labels.tif"), tmp_path / "out.csv")
     table = pd.read_csv(tmp_path / "out.csv")
@@ -165,8 +210,6 @@ def test_parts_of_another_command_are_refused(field: Path, options, tmp_path: Pa
 
 
 def test_a_model_that_changed_on_the_way_is_refused(field: Path, options, tmp_path: Path):
-    from dataclasses import replace
-
     run = Run(list(find_sources([str(field)])), replace(options(), weights="0" * 64), tmp_path / "out.csv")
     run.begin()
     with pytest.raises(BundleError, match="was changed since the run began"):
@@ -229,6 +272,23 @@ def test_two_workers_one_of_them_killed_give_the_same_bytes(
     assert sorted(numbers) == list(range(14))
     run.finish()
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_workers_answer_bands_of_dense_tiles_as_one_process_does(options, tmp_path: Path):
+    pytest.importorskip("distributed")
+    pixels = np.random.default_rng(0).integers(0, 4000, (1, 2, 1500, 64)).astype(np.uint16)
+    field = tmp_path / "tall.tif"
+    tifffile.imwrite(field, pixels, imagej=True, metadata={"axes": "ZCYX"})
+    tiles = dense(options(kind="tiles", tile=32, stride=8))
+    here = finished(field, tiles, tmp_path / "here.csv")
+    with workers(2) as client:
+        there = finished(field, tiles, tmp_path / "there.csv", client)
+    tables = [pd.read_csv(tmp_path / f"{name}.csv") for name in ("here", "there")]
+    pd.testing.assert_frame_equal(*tables, atol=1e-5)
+    assert len(tables[0]) == 185 * 5
+    assert there.dense.note() == here.dense.note()
+    assert there.dense.sampled == 15
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

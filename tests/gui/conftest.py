@@ -14,6 +14,7 @@ import pytest
 from napari_organelle.gui.classify import request, widget
 from napari_organelle.gui.classify.widget import ClassifyWidget
 from napari_organelle.model.bundle import ModelBundle, ModelSpec, OrganelleClass, save_bundle
+from napari_organelle.model.dense_report import DenseReport
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.vgg16 import NetworkPlan, weight_shapes
 from napari_organelle.prepare.channels import Slot
@@ -71,6 +72,7 @@ class FakePredict:
         self.closed = threading.Event()
         self.error: Exception | None = None
         self.note = ""
+        self.dense: DenseReport | None = None
         self.options: dict[str, Any] = {}
 
     def __call__(
@@ -89,7 +91,9 @@ class FakePredict:
                 pieces = cut(images, windows, channels.indices)
                 bright = np.array([piece[-1].mean() / 255 for piece in pieces], np.float32)
                 probabilities = np.stack([bright, 1 - bright], axis=1)
-                yield BatchDone(start, start + len(windows), probabilities, len(regions), self.note)
+                yield BatchDone(
+                    start, start + len(windows), probabilities, len(regions), self.note, self.dense
+                )
         finally:
             self.closed.set()
 

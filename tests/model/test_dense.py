@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,8 +11,8 @@ from napari_organelle.errors import BundleError, DeviceError, ReadError, RegionE
 from napari_organelle.model import dense as sharing
 from napari_organelle.model.bundle import ModelBundle, save_bundle
 from napari_organelle.model.calibrate import probabilities
-from napari_organelle.model.dense import agreement_note, placement_note
 from napari_organelle.model.dense_network import build_dense_extractor
+from napari_organelle.model.dense_report import DenseReport, placement_note
 from napari_organelle.model.device import Device
 from napari_organelle.model.predict import collect, predict
 from napari_organelle.model.prediction import Prediction
@@ -95,13 +96,13 @@ def test_reports_come_in_order_and_the_last_says_how_well_it_agrees(
     assert [report.start for report in whole] == [0, *(report.stop for report in whole[:-1])]
     assert whole[-1].stop == len(regions) == 22 * 22
     assert {report.total for report in reports} == {484}
-    assert [bool(report.note) for report in whole] == [False] * (len(whole) - 1) + [True]
+    assert [report.dense is not None for report in whole] == [False] * (len(whole) - 1) + [True]
     assert len(reports) > 2 * len(whole)
     exact = answers(tiny_bundle, images, regions, dense=False)
-    rows = sharing.sample_rows(len(regions))
+    rows = sharing.sample_rows(regions, np.array([(200, 200)]))
     apart = np.abs(exact - collect(reports, regions, tiny_bundle).probabilities)[rows].mean()
-    assert f"of {len(rows)} sampled tiles called as exactly" in whole[-1].note
-    assert f"mean difference of probabilities {apart:.3f}." in whole[-1].note
+    assert f"of {len(rows)} sampled tiles called as exactly" in whole[-1].dense.note()
+    assert f"mean difference of probabilities {apart:.3f}." in whole[-1].dense.note()
 
 
 def test_what_cannot_be_read_is_reported_as_in_the_exact_way(without_neighbours: ModelBundle):
@@ -156,6 +157,59 @@ def test_a_device_without_keras_leaves_the_convolutions_to_the_cpu(
     assert loaded == ["cpu", "openvino"]
 
 
+def test_where_the_memory_is_full_blocks_are_halved(
+    without_neighbours: ModelBundle, monkeypatch: pytest.MonkeyPatch
+):
+    images, regions = fields(1, 200, 64), tile_regions((200, 64), 32, 16)
+    expected = answers(without_neighbours, images, regions, dense=True)
+    run = sharing.compile_logits(without_neighbours.load("cpu"))
+    shapes = []
+
+    def small(image: np.ndarray, *starts: np.ndarray) -> np.ndarray:
+        shapes.append(image.shape)
+        if image.shape[1] > 150:
+            raise MemoryError
+        return run(image, *starts)
+
+    monkeypatch.setattr(sharing, "compile_logits", lambda _: small)
+    reports = list(predict(without_neighbours, images, regions, CHANNELS, device="cpu", dense=True))
+    assert [shape[1] for shape in shapes] == [240, 144, 136]
+    assert reports[-1].note == "The device's memory was full: 6 rows of tiles at once now."
+    np.testing.assert_allclose(
+        collect(reports, regions, without_neighbours).probabilities, expected, atol=2e-5
+    )
+
+
+def test_one_view_is_compared_with_the_views_that_the_model_has(tiny_bundle: ModelBundle):
+    images, regions = fields(1, 96, 96), tile_regions((96, 96), 32, 16)
+    told = answers(tiny_bundle, images, regions, dense=True)
+    many = tiny_bundle.with_views(8)
+    report = list(predict(many, images, regions, CHANNELS, device="cpu", dense=True))[-1]
+    np.testing.assert_allclose(report.probabilities, told, atol=1e-6)
+    row = sharing.sample_rows(regions, np.array([(96, 96)]))
+    few = replace(regions, windows=regions.windows[row], ids=regions.ids[row])
+    apart = [
+        np.abs(answers(bundle, images, few, dense=False) - told[row]).mean() for bundle in (many, tiny_bundle)
+    ]
+    assert report.dense.apart == pytest.approx(apart[0], rel=1e-3)
+    assert abs(apart[0] - apart[1]) > 1e-4
+
+
+def test_the_sample_does_not_depend_on_how_tiles_are_cut(monkeypatch: pytest.MonkeyPatch):
+    sizes = np.array([(300, 217), (60, 130)])
+    whole = sharing.sample_rows(tile_regions(sizes, 32, 4), sizes)
+    counts = [68 * 48, 8 * 26]
+    assert [int((whole < counts[0]).sum()), int((whole >= counts[0]).sum())] == [51, 4]
+    cuts = [0, 30 * 48, 68 * 48, sum(counts)]
+    parts = [
+        sharing.sample_rows(tile_regions(sizes, 32, 4, start, stop), sizes) + start
+        for start, stop in itertools.pairwise(cuts)
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    monkeypatch.setattr(sharing, "SAMPLE", 10)
+    assert len(sharing.sample_rows(tile_regions(sizes, 32, 4), sizes)) == 10 + 4
+
+
 def test_a_memory_that_holds_no_block_ends_the_run(tiny_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch):
     error = sharing.out_of_memory_errors()[0]
 
@@ -163,7 +217,7 @@ def test_a_memory_that_holds_no_block_ends_the_run(tiny_bundle: ModelBundle, mon
         raise error(None, None, "OOM") if keras.backend.backend() == "tensorflow" else error("OOM")
 
     monkeypatch.setattr(sharing, "compile_logits", lambda _: full)
-    with pytest.raises(DeviceError, match="does not hold a block"):
+    with pytest.raises(DeviceError, match="does not hold a row of a block's tiles"):
         list(
             predict(
                 tiny_bundle, fields(1, 64, 64), tile_regions((64, 64), 32), CHANNELS, device="cpu", dense=True
@@ -178,14 +232,18 @@ def test_notes_give_the_figures_and_what_to_do(tiny_bundle: ModelBundle):
     assert "nearest 18.3 px" in note
     assert "with a stride of 128 px or a multiple" in note
     told = probabilities(np.eye(3)[np.arange(100) % 3] * 5, "single")
-    exact = Prediction(tile_regions((130, 130), 32, 1), told, spec.class_names, "single", "")
-    assert agreement_note(exact, told, spec) == (
+    exact = Prediction(tile_regions((176, 176), 32, 16), told, spec.class_names, "single", "")
+    assert DenseReport.of(exact, told, tiny_bundle.spec).note() == (
         "Dense: 100 of 100 sampled tiles called as exactly, 100 of the 100 that are not unsure; "
         "mean difference of probabilities 0.000."
     )
     other = told.copy()
     other[:3] = other[1:4]
-    assert "97 of 100" in agreement_note(exact, other, spec)
-    assert agreement_note(exact, other, spec).endswith(
-        "That is below 98%: for these images use the exact way."
-    )
+    worse = DenseReport.of(exact, other, tiny_bundle.spec)
+    assert "97 of 100" in worse.note()
+    assert worse.note().endswith("That is below 98%: for these images use the exact way.")
+    unfit = replace(exact, regions=tile_regions((140, 140), 32, 12))
+    both = worse + DenseReport.of(unfit, told, tiny_bundle.spec) + DenseReport()
+    assert both.note().startswith("Dense: the coarsest features are taken to the nearest 16 px")
+    assert "197 of 200 sampled tiles called as exactly, 197 of the 200 that are not unsure" in both.note()
+    assert both.apart == pytest.approx(np.abs(other - told).mean(axis=1).sum())

@@ -17,8 +17,8 @@ SLOTS = {"protein": 1, "cytosol": 0}
 
 
 def ask(pixels: np.ndarray, tile: int | None = None, **slots: int | None) -> Prediction:
-    """Crops (N, 2, Y, X), or tiles of them."""
-    bundle = open_bundle("yeast-12")
+    """Crops (N, 2, Y, X), or tiles of them, by one view of each, which takes an eighth of the time."""
+    bundle = open_bundle("yeast-12").with_views(1)
     images = ImageSet.from_array(pixels, CHANNELS)
     chosen = SLOTS | slots
     channels = ChannelMap(YEAST_SLOTS, tuple(chosen[slot.name] for slot in YEAST_SLOTS), ("mCherry", "GFP"))

@@ -5,16 +5,25 @@ import pytest
 
 from napari_organelle.errors import RegionError
 from napari_organelle.prepare import dense
-from napari_organelle.prepare.dense import dense_input, fitting_stride, local_levels, tile_blocks
+from napari_organelle.prepare.dense import (
+    band_ends,
+    dense_input,
+    fitting_stride,
+    local_levels,
+    strips,
+    tile_blocks,
+)
 from napari_organelle.prepare.pixels import PixelPlan, network_input, percentile_levels
 from napari_organelle.prepare.regions import point_regions, tile_regions
+
+SIZES = np.array([(300, 217), (60, 130), (300, 217)])
 
 
 @pytest.mark.parametrize(("tile", "stride"), [(32, 8), (48, 12), (24, 24), (32, 50)])
 def test_every_tile_is_in_one_block_at_its_place(tile: int, stride: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dense, "BLOCK_PX", 112)
-    regions = tile_regions([(300, 217), (60, 130)], tile, stride)
-    blocks = list(tile_blocks(regions, 32))
+    regions = tile_regions(SIZES, tile, stride)
+    blocks = list(tile_blocks(regions, SIZES, 32))
     assert sorted(np.concatenate([block.rows.ravel() for block in blocks])) == list(range(len(regions)))
     answered = 0
     for block in blocks:
@@ -30,22 +39,65 @@ def test_every_tile_is_in_one_block_at_its_place(tile: int, stride: int, monkeyp
         answered += block.rows.size
         assert answered == block.rows[-1, -1] + 1 or not block.last
     assert block.last
-    assert (
-        len({(block.window[0], *block.window[3:], len(block.tops), len(block.lefts)) for block in blocks})
-        == 2
-    )
+    assert len(
+        {(block.window[0], *block.window[3:], len(block.tops), len(block.lefts)) for block in blocks}
+    ) == len(SIZES)
+
+
+@pytest.mark.parametrize(("tile", "stride"), [(32, 8), (48, 12), (32, 50)])
+def test_a_band_has_the_blocks_that_it_has_in_the_whole(
+    tile: int, stride: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dense, "BLOCK_PX", 112)
+    whole = list(tile_blocks(tile_regions(SIZES, tile, stride), SIZES, 32))
+    ends = band_ends(SIZES, tile, stride, 32)
+    assert ends.tolist() == [block.rows[-1, -1] + 1 for block in whole if block.last]
+    assert len(ends) > 2 * len(SIZES)
+    start, parts = 0, []
+    for end in ends:
+        for block in tile_blocks(tile_regions(SIZES, tile, stride, start, end), SIZES, 32):
+            parts.append(replace(block, rows=block.rows + start))
+        start = end
+    for part, block in zip(parts, whole, strict=True):
+        for name in ("rows", "window", "tops", "lefts", "last"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(block, name))
+
+
+def test_bands_of_a_large_image_are_cut_without_a_table_of_its_tiles():
+    ends = band_ends(np.array([(65536, 65536)]), 64, 16, 64)
+    assert ends[-1] == 4093**2
+    assert np.diff(ends).max() <= 43 * 4093
 
 
 def test_only_tiles_can_share():
     with pytest.raises(RegionError, match="for tiles, not for points"):
-        list(tile_blocks(point_regions(np.array([[20, 20]]), 32, (64, 64)), 32))
+        list(tile_blocks(point_regions(np.array([[20, 20]]), 32, (64, 64)), np.array([(64, 64)]), 32))
 
 
-def test_a_part_of_a_grid_is_refused():
-    regions = tile_regions((64, 64), 32)
-    part = replace(regions, windows=regions.windows[:3], ids=regions.ids[:3])
-    with pytest.raises(RegionError, match="needs all tiles"):
-        list(tile_blocks(part, 32))
+@pytest.mark.parametrize(
+    ("start", "stop", "problem"),
+    [(0, 3, "whole rows of tiles"), (1, 4, "whole rows of tiles"), (0, 2, "2 rows"), (2, 4, "2 rows")],
+)
+def test_a_part_of_a_block_is_refused(start: int, stop: int, problem: str):
+    with pytest.raises(RegionError, match=problem):
+        list(tile_blocks(tile_regions((64, 64), 32, None, start, stop), np.array([(64, 64)]), 32))
+
+
+def test_strips_of_a_block_hold_their_tiles_and_the_halo():
+    image = np.random.default_rng(0).random((1, 200, 40, 3)).astype(np.float32)
+    tops = np.float32([16, 33.5, 51, 68.5, 86, 103.5, 121])
+    assert [strip.shape for strip, _ in strips(image, tops, 7, 32)] == [(1, 200, 40, 3)]
+    found = list(strips(image, tops, 2, 32))
+    assert [len(some) for _, some in found] == [2, 2, 2, 1]
+    first = 0
+    for strip, some in found:
+        for top, own in zip(tops[first : first + len(some)], some, strict=True):
+            low = int(top - own)
+            assert low % 32 == 0
+            np.testing.assert_array_equal(
+                strip[:, int(own) - 16 : int(own) + 48], image[:, int(top) - 16 : int(top) + 48]
+            )
+        first += len(some)
 
 
 def test_strides_that_fit_are_whole_coarsest_pixels():

@@ -16,8 +16,9 @@ from napari_organelle.distribute.labels import LabelWriter
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.run import KEPT, Run, survey
 from napari_organelle.distribute.sources import Source, find_sources
-from napari_organelle.errors import OrganelleError
+from napari_organelle.errors import BundleError, OrganelleError
 from napari_organelle.model.bundle import open_bundle
+from napari_organelle.model.dense import dense_problem
 from napari_organelle.model.device import describe
 from napari_organelle.model.spec import LEARNED_NOTHING
 from napari_organelle.prepare.channels import ChannelMap
@@ -82,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     bundle = open_bundle(args.model)
+    if args.dense and (problem := dense_problem(bundle.spec.network)):
+        raise BundleError(problem)
     if args.fast:
         bundle = bundle.with_views(1)
     if bundle.spec.verdict == LEARNED_NOTHING:
@@ -177,6 +180,8 @@ def _finish(run: Run) -> int:
             _say(f"and {sentences.count - KEPT:,} more such notes")
     if not rows:
         raise OrganelleError((*run.failed.first, *run.notes.first, "There is nothing to classify.")[0])
+    if told := run.dense.note():
+        _say(told)
     _say(f"wrote {rows:,} rows to {run.output}")
     return int(run.failed.count > 0)
 
@@ -190,6 +195,8 @@ def _check(args: argparse.Namespace) -> None:
         raise OrganelleError(
             f"There is no folder {args.output.absolute().parent} to write into: make it first."
         )
+    if args.dense and args.regions != "tiles":
+        raise OrganelleError("--dense is for tiles that overlap: add --regions tiles, or leave it out.")
     if args.batch is not None and args.batch < 1:
         raise OrganelleError(f"--batch must be at least 1, not {args.batch}.")
     if args.threshold is not None and not 0 <= args.threshold <= 1:

@@ -13,6 +13,7 @@ from napari_organelle.distribute.regions import object_regions_of
 from napari_organelle.distribute.split import Part
 from napari_organelle.distribute.work import Summary, WorkFolder
 from napari_organelle.errors import BundleError, DeviceError, OrganelleError, RegionError
+from napari_organelle.model.dense_report import DenseReport
 from napari_organelle.model.predict import collect, predict
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.prepare.channels import ChannelMap, guess_channels, parse_channels
@@ -63,12 +64,12 @@ def answer_part(
         return summary
     with _one_at_a_time:
         try:
-            table, notes = _classify(part, options, work, progress)
+            table, notes, dense = _classify(part, options, work, progress)
         except FATAL:
             raise
         except OrganelleError as error:
             return Summary(part.number, part.size, failed=str(error))
-    summary = Summary(part.number, part.size, len(table), notes)
+    summary = Summary(part.number, part.size, len(table), notes, dense=dense)
     work.write(summary, table)
     return summary
 
@@ -92,8 +93,8 @@ def channel_map(options: PartOptions, images: ImageSet) -> ChannelMap:
 
 def _classify(
     part: Part, options: PartOptions, work: WorkFolder, progress: Callable[[int], object] | None
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The part's rows and notes."""
+) -> tuple[pd.DataFrame, tuple[str, ...], DenseReport | None]:
+    """The part's rows and notes, and where tiles are dense how well they agree."""
     bundle = options.bundle
     if bundle.sha256 != options.weights:
         raise BundleError(f"{bundle.path} was changed since the run began: its weights are not the same.")
@@ -104,7 +105,7 @@ def _classify(
         try:
             regions, unread = object_regions_of(options.regions, images, bundle.spec, channels, part.first)
         except RegionError as error:
-            return pd.DataFrame(), (str(error),)
+            return pd.DataFrame(), (str(error),), None
     batches: list[BatchDone] = []
     try:
         for batch in predict(bundle, images, regions, channels, **options.predict):
@@ -115,7 +116,7 @@ def _classify(
         done = batches[-1].stop if batches else 0
         work.write_unfinished(_table(batches, regions, images, options).iloc[:done])
         raise
-    return _table(batches, regions, images, options), unread + _notes(batches)
+    return _table(batches, regions, images, options), unread + _notes(batches), batches[-1].dense
 
 
 def _table(

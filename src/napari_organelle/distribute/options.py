@@ -61,6 +61,11 @@ class PartOptions:
     threshold: float | None = None
     predict: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def dense(self) -> bool:
+        """Whether overlapping tiles share their work."""
+        return bool(self.predict.get("dense"))
+
     def describe(self) -> dict[str, Any]:
         """What results depend on, ready for JSON: all but the device."""
         regions = {f"--{name}": value for name, value in asdict(self.regions).items()}

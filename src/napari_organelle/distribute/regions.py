@@ -14,6 +14,7 @@ from napari_organelle.errors import ReadError, RegionError
 from napari_organelle.model.spec import ModelSpec
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.cut import UNREADABLE
+from napari_organelle.prepare.dense import band_ends
 from napari_organelle.prepare.regions import (
     Regions,
     item_sizes,
@@ -56,7 +57,7 @@ def count_regions(options: RegionOptions, images: ImageSet, spec: ModelSpec) -> 
 
 
 def iter_regions(
-    options: RegionOptions, images: ImageSet, spec: ModelSpec, most: int, first: int
+    options: RegionOptions, images: ImageSet, spec: ModelSpec, most: int, first: int, dense: bool = False
 ) -> Iterator[Regions]:
     """Regions of a set in order, at most so many at once; not for objects.
 
@@ -72,6 +73,9 @@ def iter_regions(
         Regions at once.
     first : int
         Items in the sets that came before, for the ids of whole images.
+    dense : bool
+        Whether tiles share their work: then they are cut after whole rows of blocks, of which one may hold
+        more than `most`.
 
     Raises
     ------
@@ -81,8 +85,10 @@ def iter_regions(
     count = count_regions(options, images, spec)
     points = _points(options, images, spec) if options.kind == "points" else None
     tile = options.tile or _window(images, spec)
-    for start in range(0, count, most):
-        stop = min(start + most, count)
+    ends = np.append(np.arange(most, count, most), count)
+    if dense and options.kind == "tiles":
+        ends = band_ends(item_sizes(images), tile, options.stride or tile, spec.pixels.input_size)
+    for start, stop in _spans(ends, most):
         if points is not None:
             yield Regions("points", points.windows[start:stop], points.ids[start:stop])
         elif options.kind == "tiles":
@@ -90,6 +96,16 @@ def iter_regions(
         else:
             made = slice_regions(images, range(start, stop))
             yield Regions(options.kind, made.windows, made.ids + start + first)
+
+
+def _spans(ends: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """Consecutive runs that stop at one of `ends`: the last within `most`, or the next where none is."""
+    start = 0
+    while start < ends[-1]:
+        after, within = np.searchsorted(ends, [start, start + most], side="right")
+        stop = int(ends[max(after, within - 1)])
+        yield start, stop
+        start = stop
 
 
 def object_regions_of(

@@ -17,6 +17,7 @@ from napari_organelle.distribute.split import Part, iter_parts
 from napari_organelle.distribute.work import Summary, WorkFolder
 from napari_organelle.distribute.workers import on_workers
 from napari_organelle.errors import OrganelleError, ReadError
+from napari_organelle.model.dense_report import DenseReport
 from napari_organelle.prepare.channels import ChannelMap
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Run:
         Table to write, CSV or Parquet.
     notes, failed : Sentences
         For the user: on regions without an answer, and on what was skipped.
+    dense : DenseReport
+        How well dense tiles agree with single ones, over all parts so far.
     """
 
     sources: Sequence[Source]
@@ -60,6 +63,7 @@ class Run:
     output: Path
     notes: Sentences = field(default_factory=Sentences)
     failed: Sentences = field(default_factory=Sentences)
+    dense: DenseReport = field(default_factory=DenseReport)
 
     @property
     def work(self) -> WorkFolder:
@@ -119,6 +123,8 @@ class Run:
                 self.notes.add(note)
             if summary.failed:
                 self.failed.add(summary.failed)
+            if summary.dense:
+                self.dense += summary.dense
             yield summary
 
     def finish(self) -> int:

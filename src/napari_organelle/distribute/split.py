@@ -21,7 +21,7 @@ REGIONS = 1024
 in one piece."""
 
 TILES = 4096
-"""Tiles of a part: more, for neighbours are read together."""
+"""Tiles of a part: more, for neighbours are read together. Dense ones are cut after whole rows of blocks."""
 
 OBJECT_ITEMS = 16
 """Items of a part whose objects are found."""
@@ -118,7 +118,7 @@ def _split(images: ImageSet, options: PartOptions, first: int) -> Iterator[Part]
             yield Part(0, _span(images, start, stop), first + start, None)
         return
     most = TILES if wanted.kind == "tiles" else REGIONS
-    for regions in iter_regions(wanted, images, spec, most, first):
+    for regions in iter_regions(wanted, images, spec, most, first, options.dense):
         start, stop = int(regions.windows[:, 0].min()), int(regions.windows[:, 0].max()) + 1
         regions.windows[:, 0] -= start
         yield Part(0, _span(images, start, stop), first + start, regions)

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from napari_organelle.errors import OrganelleError
+from napari_organelle.model.dense_report import DenseReport
 
 PLAN_FILE = "plan.json"
 UNFINISHED_FILE = "unfinished.parquet"
@@ -36,6 +37,8 @@ class Summary:
         For the user.
     failed : str
         Why it has no answer; ``""`` where it has.
+    dense : DenseReport, optional
+        Of dense tiles: how well they agree with single ones.
     """
 
     number: int
@@ -43,6 +46,13 @@ class Summary:
     rows: int = 0
     notes: tuple[str, ...] = ()
     failed: str = ""
+    dense: DenseReport | None = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Summary:
+        """Of what `asdict` gave."""
+        dense = values["dense"] and DenseReport(**values["dense"])
+        return cls(**{**values, "notes": tuple(values["notes"]), "dense": dense})
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,7 @@ class WorkFolder:
             stored = pq.read_schema(self._file(number)).metadata[SUMMARY_KEY]
         except FileNotFoundError:
             return None
-        values = json.loads(stored)
-        return Summary(**{**values, "notes": tuple(values["notes"])})
+        return Summary.from_json(json.loads(stored))
 
     def write(self, summary: Summary, table: pd.DataFrame) -> None:
         """Write a part, whole or not at all; whoever writes it again writes the same.

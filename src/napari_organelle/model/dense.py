@@ -13,7 +13,8 @@ from napari_organelle.errors import BundleError, DeviceError, ReadError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.calibrate import probabilities
 from napari_organelle.model.dense_network import TilesOfBlock, compile_features, compile_logits
-from napari_organelle.model.device import BACKENDS, Device, choose_device, out_of_memory_errors
+from napari_organelle.model.dense_report import DenseReport
+from napari_organelle.model.device import BACKENDS, choose_device, out_of_memory_errors
 from napari_organelle.model.loaded import LoadedModel
 from napari_organelle.model.predict import (
     AHEAD,
@@ -23,20 +24,24 @@ from napari_organelle.model.predict import (
     read_ahead,
     unclassified,
 )
-from napari_organelle.model.prediction import UNSURE, BatchDone, Prediction
+from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.spec import ModelSpec
 from napari_organelle.model.vgg16 import NetworkPlan
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.cut import iter_windows, unfit_items
-from napari_organelle.prepare.dense import TileBlock, dense_input, fitting_stride, tile_blocks
-from napari_organelle.prepare.regions import Regions
+from napari_organelle.prepare.dense import (
+    BLOCK_PX,
+    TileBlock,
+    dense_input,
+    grid_rows,
+    strips,
+    tile_blocks,
+)
+from napari_organelle.prepare.regions import Regions, item_sizes
 from napari_organelle.read.image_set import ImageSet
 
 SAMPLE, SAMPLED_SHARE = 256, 64
-"""Tiles at most, and one of how many, that are answered the exact way too, to compare."""
-
-ENOUGH = 0.98
-"""Share of equal calls below which the exact way is advised."""
+"""Tiles of an image at most, and one of how many, that are answered the exact way too, to compare."""
 
 
 def predict_dense(
@@ -45,13 +50,16 @@ def predict_dense(
     """Classify tiles from feature maps that overlapping ones share; close the generator to stop.
 
     Convolutions see a tile's real neighbours where the exact way (`predict.predict`) sees zeros, and pixels
-    are scaled by percentiles that are interpolated between tiles, so that answers differ. Some tiles are
-    answered the exact way as well, and the last report's note says how well the two agree.
+    are scaled by percentiles that are interpolated between tiles, so that answers differ. They are from one
+    view, also where the model averages over 8 (`views`). Some tiles are answered the exact way as well, with
+    the views that the model has, and the last report says how well the two agree.
 
     Parameters
     ----------
     bundle, image_set, regions, channel_map, device
-        As for `predict.predict`. Where Keras can't use the device, convolutions run on the CPU.
+        As for `predict.predict`. Where Keras can't use the device, convolutions run on the CPU. Where the
+        device's memory does not hold a block, it is halved, with a note; what is around a tile then ends
+        at the halo, and answers differ a little.
 
     Yields
     ------
@@ -61,40 +69,39 @@ def predict_dense(
     Raises
     ------
     RegionError
-        If the regions are no tiles.
+        If the regions are no tiles, or not whole rows of blocks (`prepare.dense.tile_blocks`).
     BundleError
         If the network has the head ``"seed"``, or the weights were altered.
     DeviceError
-        If the device isn't there, or its memory does not hold a block.
+        If the device isn't there, or its memory does not hold a row of a block's tiles.
     """
     channel_map.require()
-    spec, total = bundle.spec, len(regions)
+    spec, total, sizes = bundle.spec, len(regions), item_sizes(image_set)
     if problem := dense_problem(spec.network):
         raise BundleError(problem)
-    blocks = list(tile_blocks(regions, spec.pixels.input_size))
+    blocks = list(tile_blocks(regions, sizes, spec.pixels.input_size))
     model = _load(bundle, device)
     told = np.full((total, len(spec.classes)), np.nan, np.float32)
-    sample = sample_rows(total)
+    sample = sample_rows(regions, sizes)
     few = replace(regions, windows=regions.windows[sample], ids=regions.ids[sample])
     exact = []
     for batch in predict(bundle, image_set, few, channel_map, device=device):
         exact.append(batch)
         yield BatchDone(0, 0, told[:0], total)
-    start, reasons = 0, Counter[str]()
+    start, reasons, notes = 0, Counter[str](), list[str]()
     prepared = _prepare(image_set, regions, channel_map, spec, blocks)
-    for block, why, logits in _run(compile_logits(model), prepared, model.device):
+    for block, why, logits, note in _run(compile_logits(model), prepared, model):
         told[block.rows[why == ""]] = probabilities(logits, spec.task, spec.temperature)
         reasons.update(filter(None, why.ravel()))
+        notes.append(note)
         if not block.last:
             yield BatchDone(start, start, told[:0], total)
             continue
         stop = int(block.rows[-1, -1]) + 1
-        notes = [unclassified(reasons)]
-        if stop == total:
-            told_exactly = collect(exact, few, bundle)
-            notes += [placement_note(regions, spec), agreement_note(told_exactly, told[sample], spec)]
-        yield BatchDone(start, stop, told[start:stop].copy(), total, " ".join(filter(None, notes)))
-        start, reasons = stop, Counter()
+        text = " ".join(filter(None, [unclassified(reasons), *notes]))
+        report = DenseReport.of(collect(exact, few, bundle), told[sample], spec) if stop == total else None
+        yield BatchDone(start, stop, told[start:stop].copy(), total, text, report)
+        start, reasons, notes = stop, Counter(), []
 
 
 def dense_problem(network: NetworkPlan) -> str:
@@ -115,8 +122,8 @@ def _load(bundle: ModelBundle, device: str) -> LoadedModel:
 Prepared = tuple[TileBlock, np.ndarray, np.ndarray]
 """A block, its (1, H, W, 3) network input, and why each of its (n_y, n_x) tiles can't be classified."""
 
-Answered = tuple[TileBlock, np.ndarray, np.ndarray]
-"""A block, why each of its tiles can't be classified, and a row for each of those that can."""
+Answered = tuple[TileBlock, np.ndarray, np.ndarray, str]
+"""A block, why each of its tiles can't be classified, a row for each of those that can, and a note."""
 
 
 def _prepare(
@@ -149,23 +156,42 @@ def _broken(raw: np.ndarray, block: TileBlock, regions: Regions) -> np.ndarray:
     return broken
 
 
-def _run(run: TilesOfBlock, prepared: Iterator[Prepared], device: Device) -> Iterator[Answered]:
+def _run(run: TilesOfBlock, prepared: Iterator[Prepared], model: LoadedModel) -> Iterator[Answered]:
     """The network on blocks, while the next ones are read."""
+    most = BLOCK_PX
     with closing(read_ahead(prepared, AHEAD)) as ahead:
         for block, image, reasons in ahead:
             fit = reasons == ""
             if not fit.any():
-                yield block, reasons, np.zeros((0, 1), np.float32)
+                yield block, reasons, np.zeros((0, 1), np.float32), ""
                 continue
-            try:
-                rows = run(image, block.tops[None], block.lefts[None])
-            except out_of_memory_errors() as error:
-                raise DeviceError(
-                    f"The memory of {device.name} does not hold a block of tiles: close other programs, "
-                    "or choose the device cpu or the exact way."
-                ) from error
+            rows, fitting = _answer(run, model, block, image, most)
+            full = f"The device's memory was full: {fitting} rows of tiles at once now."
             grid = rows.reshape(len(block.tops), len(block.lefts), -1)
-            yield block, reasons, grid[: fit.shape[0], : fit.shape[1]][fit]
+            yield block, reasons, grid[: fit.shape[0], : fit.shape[1]][fit], full * (fitting < most)
+            most = fitting
+
+
+def _answer(
+    run: TilesOfBlock, model: LoadedModel, block: TileBlock, image: np.ndarray, most: int
+) -> tuple[np.ndarray, int]:
+    """A row for each tile of a block, and how many rows of tiles at once the device's memory held."""
+    side = model.bundle.spec.pixels.input_size
+    while True:
+        try:
+            parts = [
+                run(strip, tops[None], block.lefts[None])
+                for strip, tops in strips(image, block.tops, most, side)
+            ]
+        except out_of_memory_errors() as error:
+            most = min(most, len(block.tops)) // 2
+            if not most:
+                raise DeviceError(
+                    f"The memory of {model.device.name} does not hold a row of a block's tiles: close other "
+                    "programs, or choose the device cpu or the exact way."
+                ) from error
+        else:
+            return np.concatenate(parts), most
 
 
 def dense_features(
@@ -186,58 +212,33 @@ def dense_features(
     spec, model = bundle.spec, _load(bundle, device)
     width = spec.network.feature_count(spec.pixels.input_size)
     features = np.full((len(regions), width), np.nan, np.float32)
-    blocks = list(tile_blocks(regions, spec.pixels.input_size))
+    blocks = list(tile_blocks(regions, item_sizes(image_set), spec.pixels.input_size))
     prepared = _prepare(image_set, regions, channel_map, spec, blocks)
-    for block, reasons, rows in _run(compile_features(model), prepared, model.device):
+    for block, reasons, rows, _ in _run(compile_features(model), prepared, model):
         features[block.rows[reasons == ""]] = rows
     return features
 
 
-def sample_rows(total: int) -> np.ndarray:
-    """Random tiles that are answered the exact way too, the same ones each time; their cost stays small."""
-    count = min(SAMPLE, -(-total // SAMPLED_SHARE))
-    return np.sort(np.random.default_rng(0).choice(total, count, replace=False))
-
-
-def placement_note(regions: Regions, spec: ModelSpec) -> str:
-    """What to know where tiles don't lie on whole pixels of the coarsest features; ``""`` where they do."""
-    tile, coarsest = int(regions.windows[0, 3]), 2 ** (spec.network.blocks[-1] - 1)
-    fitting = fitting_stride(tile, spec.pixels.input_size, coarsest)
-    if (regions.stride or tile) % fitting == 0:
-        return ""
-    step = coarsest * tile / spec.pixels.input_size
-    return (
-        f"Dense: the coarsest features are taken to the nearest {step:.3g} px; "
-        f"tiles lie exactly with a stride of {fitting} px or a multiple."
-    )
-
-
-def agreement_note(exact: Prediction, told: np.ndarray, spec: ModelSpec) -> str:
-    """How well the dense way agrees with the exact one.
+def sample_rows(regions: Regions, sizes: np.ndarray) -> np.ndarray:
+    """Tiles that are answered the exact way too: random ones of each item, the same however it is cut.
 
     Parameters
     ----------
-    exact : Prediction
-        Of the sampled tiles.
-    told : (n, K) float32
-        Probabilities of the same tiles by the dense way.
-    spec : ModelSpec
-        Of the model, for its thresholds.
+    regions : Regions
+        All tiles, or whole rows.
+    sizes : (N, 2) int64
+        Height and width of every item in pixels.
+
+    Returns
+    -------
+    (n,) int64
+        Rows of the regions, increasing.
     """
-    both = exact.answered() & np.isfinite(told).all(axis=1)
-    if not both.any():
-        return ""
-    one, other = (
-        np.array(p.called(np.array(spec.thresholds)))[both]
-        for p in (exact, replace(exact, probabilities=told))
-    )
-    equal, sure = int((one == other).sum()), one != UNSURE
-    apart = float(np.abs(exact.probabilities - told)[both].mean())
-    note = (
-        f"Dense: {equal} of {both.sum()} sampled tiles called as exactly, "
-        f"{(one == other)[sure].sum()} of the {sure.sum()} that are not unsure; "
-        f"mean difference of probabilities {apart:.3f}."
-    )
-    if equal < ENOUGH * both.sum():
-        note += f" That is below {ENOUGH:.0%}: for these images use the exact way."
-    return note
+    sampled = [np.zeros(0, np.int64)]
+    for grid in grid_rows(regions, sizes):
+        columns = grid.rows.shape[1]
+        total = grid.count * columns
+        count = min(SAMPLE, -(-total // SAMPLED_SHARE))
+        places = np.random.default_rng(0).choice(total, count, replace=False) - grid.first * columns
+        sampled.append(grid.rows.ravel()[places[(places >= 0) & (places < grid.rows.size)]])
+    return np.sort(np.concatenate(sampled))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR
+
+if TYPE_CHECKING:
+    from napari_organelle.model.dense_report import DenseReport
 
 UNSURE = "unsure"
 """What a region is called when no class reaches its threshold."""
@@ -28,6 +32,8 @@ class BatchDone:
         Number of regions in the whole run.
     note : str
         Something to tell the user, such as a halved batch; empty otherwise.
+    dense : DenseReport, optional
+        With the last batch of dense tiles: how well they agree with single ones.
     """
 
     start: int
@@ -35,6 +41,7 @@ class BatchDone:
     probabilities: np.ndarray
     total: int
     note: str = ""
+    dense: DenseReport | None = None
 
 
 @dataclass(frozen=True)

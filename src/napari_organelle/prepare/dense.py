@@ -17,13 +17,17 @@ from napari_organelle.prepare.pixels import (
     stretch,
     to_rgb,
 )
-from napari_organelle.prepare.regions import Regions
+from napari_organelle.prepare.regions import Regions, tile_counts
 
 BLOCK_PX = 768
 """Most network pixels along a side of a block, its halo included."""
 
 HALO_PX = 16
 """Network pixels around a block's tiles that the network sees too."""
+
+STRIP_STEP_PX = 32
+"""Network pixels of which strips of a block begin at a multiple: two of the coarsest pixels, so that what is
+rounded to the nearest of these stays where it was."""
 
 LEVELS_A_TILE = 2
 """Positions along a tile's side at which percentiles are taken; between them they are interpolated."""
@@ -55,43 +59,151 @@ class TileBlock:
     last: bool
 
 
-def tile_blocks(regions: Regions, input_size: int) -> Iterator[TileBlock]:
-    """Divide tiles into blocks of equal size, in the regions' order.
+@dataclass(frozen=True, eq=False)
+class GridRows:
+    """Whole rows of an item's grid of tiles.
+
+    Parameters
+    ----------
+    item : int
+        Whose.
+    rows : (n_y, n_x) int64
+        Which of the regions they are.
+    first : int
+        Row of the whole grid that they begin with.
+    count : int
+        Rows of the whole grid.
+    """
+
+    item: int
+    rows: np.ndarray
+    first: int
+    count: int
+
+
+def grid_rows(regions: Regions, sizes: np.ndarray) -> Iterator[GridRows]:
+    """Tiles as rows of the grids that `tile_regions` makes, item by item.
 
     Parameters
     ----------
     regions : Regions
-        Of the kind ``"tiles"``.
+        Of the kind ``"tiles"``: all tiles, or some whole rows of each item.
+    sizes : (N, 2) int64
+        Height and width of every item in pixels.
+
+    Raises
+    ------
+    RegionError
+        If the regions are no tiles, or not whole rows.
+    """
+    if regions.kind != "tiles":
+        raise RegionError(
+            f"the dense way is for tiles, not for {regions.kind}: choose tiles, or the exact way"
+        )
+    tile, stride = _tile_and_stride(regions)
+    for item in np.unique(regions.windows[:, 0]).tolist():
+        rows = np.flatnonzero(regions.windows[:, 0] == item)
+        down, across = (_starts(length, tile, stride) for length in sizes[item].tolist())
+        first = -(-int(regions.windows[rows[0], 1]) // stride)
+        own = down[first : first + len(rows) // len(across)]
+        expected = np.stack(np.meshgrid(own, across, indexing="ij"), axis=-1).reshape(-1, 2)
+        if not np.array_equal(regions.windows[rows, 1:3], expected):
+            raise RegionError("the dense way needs whole rows of tiles: don't leave any out")
+        yield GridRows(item, rows.reshape(len(own), len(across)), first, len(down))
+
+
+def tile_blocks(regions: Regions, sizes: np.ndarray, input_size: int) -> Iterator[TileBlock]:
+    """Divide tiles into blocks of equal size, in the regions' order.
+
+    An item's division depends on its whole grid alone, so that a part of the grid has the blocks, and the
+    answers, that it has in the whole.
+
+    Parameters
+    ----------
+    regions : Regions
+        Of the kind ``"tiles"``: all tiles, or a part that begins and ends at one of `band_ends`.
+    sizes : (N, 2) int64
+        Height and width of every item in pixels.
     input_size : int
         Side in network pixels to which a tile is resampled.
 
     Raises
     ------
     RegionError
-        If the regions are no tiles, or not all tiles of an item's grid.
+        If the regions are no tiles, or not whole rows of blocks.
     """
-    if regions.kind != "tiles":
-        raise RegionError(
-            f"the dense way is for tiles, not for {regions.kind}: choose tiles, or the exact way"
-        )
-    for item in np.unique(regions.windows[:, 0]):
-        rows = np.flatnonzero(regions.windows[:, 0] == item)
-        y, x = np.unique(regions.windows[rows, 1]), np.unique(regions.windows[rows, 2])
-        if len(rows) != len(y) * len(x):
-            raise RegionError("the dense way needs all tiles of an image: don't leave any out")
-        down, across = (_Axis.of(starts, regions, input_size) for starts in (y, x))
-        grid = rows.reshape(len(y), len(x))
-        for i, (top, tops) in enumerate(down.parts):
+    for grid in grid_rows(regions, sizes):
+        down, across = (_Axis.of(length, regions, input_size) for length in sizes[grid.item].tolist())
+        last = grid.first + len(grid.rows)
+        if grid.first % down.tiles or (last % down.tiles and last < grid.count):
+            raise RegionError(
+                f"the dense way takes {down.tiles} rows of these tiles at a time: "
+                "give whole multiples of them, or all"
+            )
+        for i, (top, tops) in enumerate(down.parts[grid.first // down.tiles : -(-last // down.tiles)]):
             for j, (left, lefts) in enumerate(across.parts):
                 yield TileBlock(
-                    rows=grid[
+                    rows=grid.rows[
                         i * down.tiles : (i + 1) * down.tiles, j * across.tiles : (j + 1) * across.tiles
                     ],
-                    window=np.array([item, top, left, down.extent, across.extent]),
+                    window=np.array([grid.item, top, left, down.extent, across.extent]),
                     tops=tops,
                     lefts=lefts,
                     last=j == len(across.parts) - 1,
                 )
+
+
+def band_ends(sizes: np.ndarray, tile: int, stride: int, input_size: int) -> np.ndarray:
+    """Where tiles can be cut into parts: after each row of blocks of each item.
+
+    Parameters
+    ----------
+    sizes : (N, 2) int64
+        Height and width of every item in pixels.
+    tile, stride : int
+        In image pixels, as for `tile_regions`.
+    input_size : int
+        Side of a tile in network pixels.
+
+    Returns
+    -------
+    (bands,) int64
+        Past-the-last tile of each band, in the order of all tiles; increasing.
+
+    Raises
+    ------
+    RegionError
+        As for `tile_regions`.
+    """
+    counts = tile_counts(sizes, tile, stride)
+    before = np.cumsum(counts.prod(axis=1)) - counts.prod(axis=1)
+    ends = []
+    for start, (rows, columns) in zip(before.tolist(), counts.tolist(), strict=True):
+        step = _tiles_a_block(rows, tile, stride, input_size)
+        ends.append(start + columns * np.append(np.arange(step, rows, step), rows))
+    return np.concatenate(ends)
+
+
+def _tile_and_stride(regions: Regions) -> tuple[int, int]:
+    tile = int(regions.windows[0, 3])
+    return tile, regions.stride or tile
+
+
+def _starts(length: int, tile: int, stride: int) -> np.ndarray:
+    """First pixels of the tiles along an axis."""
+    count = -(-(length - tile) // stride) + 1
+    return np.minimum(np.arange(count) * stride, length - tile)
+
+
+def _halo(tile: int, input_size: int) -> int:
+    return round(HALO_PX * tile / input_size)
+
+
+def _tiles_a_block(count: int, tile: int, stride: int, input_size: int) -> int:
+    """Tiles in each block along an axis of so many: about equally many in each, and few enough."""
+    room = BLOCK_PX * tile // input_size - 2 * _halo(tile, input_size) - tile
+    most = max(1, room // stride + 1)
+    return -(-count // -(-count // most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +215,11 @@ class _Axis:
     parts: list[tuple[int, np.ndarray]]
 
     @classmethod
-    def of(cls, starts: np.ndarray, regions: Regions, input_size: int) -> _Axis:
-        """Divide tiles that start at these pixels."""
-        tile, stride = int(regions.windows[0, 3]), regions.stride or int(regions.windows[0, 3])
-        halo = round(HALO_PX * tile / input_size)
-        most = max(1, (BLOCK_PX * tile // input_size - 2 * halo - tile) // stride + 1)
-        tiles = -(-len(starts) // -(-len(starts) // most))
+    def of(cls, length: int, regions: Regions, input_size: int) -> _Axis:
+        """Divide the tiles along an axis of so many pixels."""
+        tile, stride = _tile_and_stride(regions)
+        starts, halo = _starts(length, tile, stride), _halo(tile, input_size)
+        tiles = _tiles_a_block(len(starts), tile, stride, input_size)
         whole = tile // gcd(tile, input_size)
         extent = -(-((tiles - 1) * stride + tile + 2 * halo) // whole) * whole
         parts = []
@@ -118,6 +229,34 @@ class _Axis:
             origin = int(part[0]) - halo
             parts.append((origin, ((part - origin) * (input_size / tile)).astype(np.float32)))
         return cls(tiles, extent, parts)
+
+
+def strips(
+    image: np.ndarray, tops: np.ndarray, most: int, input_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """A block's network input in strips of a few rows of tiles each, with their halo.
+
+    Parameters
+    ----------
+    image : (1, H, W, 3) float32
+        The block.
+    tops : (m_y,) float32
+        First row of each row of tiles.
+    most : int
+        Rows of tiles in a strip; the whole block is one where it has no more.
+    input_size : int
+        Side of a tile in network pixels.
+
+    Yields
+    ------
+    (1, h, W, 3) float32, (n_y,) float32
+    """
+    if most >= len(tops):
+        yield image, tops
+        return
+    for some in np.array_split(tops, -(-len(tops) // most)):
+        low = max(0, int(some[0]) - HALO_PX) // STRIP_STEP_PX * STRIP_STEP_PX
+        yield image[:, low : int(some[-1]) + input_size + HALO_PX], some - np.float32(low)
 
 
 def fitting_stride(tile: int, input_size: int, coarsest: int) -> int:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from napari_organelle.gui.classify.widget import ClassifyWidget
+from napari_organelle.model.dense_report import DenseReport
 from napari_organelle.prepare.channels import Slot
 from napari_organelle.read.image_set import Channel, ImageSet
 
@@ -93,8 +94,10 @@ def test_the_dense_tick_reaches_the_run_and_shortens_the_time(
     assert dense is not None
     assert dense.plan.dense
     assert dense.plan.work(dense.images, 29 * 29) == 2 * 8 * 8
+    predict.dense = DenseReport(sampled=10, equal=9, sure=4, sure_equal=3, apart=0.5)
     widget.start()
     finish(widget)
+    assert widget.status.text().count("Dense: 9 of 10 sampled tiles called as exactly") == 1
     assert predict.options["dense"] is True
     pick(widget.form.regions.kind, "points")
     assert widget.form.regions.dense.isHidden()

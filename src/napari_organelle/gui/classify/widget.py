@@ -203,6 +203,8 @@ class ClassifyWidget(QWidget):
         current.batches.append(batch)
         if batch.note:
             current.notes.append(batch.note)
+        if batch.dense and (told := batch.dense.note()):
+            current.notes.append(told)
         first = current.batches[0]
         left = "…"
         if batch is first:
