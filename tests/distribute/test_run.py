@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
+from plates import put_plate
 
 from napari_organelle.cli import main
 from napari_organelle.distribute import split
@@ -128,6 +129,23 @@ def test_a_parquet_table_has_the_same_rows(field: Path, options, tmp_path: Path)
     exact, rounded = pd.read_parquet(tmp_path / "out.parquet"), pd.read_csv(tmp_path / "out.csv")
     assert exact["p_er"].dtype == np.float32
     pd.testing.assert_frame_equal(exact, rounded, check_dtype=False, rtol=1e-5)
+
+
+def test_wells_and_fields_are_kept_beside_a_set_without_them(crops, field: Path, options, tmp_path: Path):
+    plate = put_plate(tmp_path / "a.zarr", "0.5", {"B/2": list(np.ones((2, 2, 40, 40), np.uint8))}, "cyx")
+    sources = list(find_sources([str(field), str(crops(1)), str(plate)]))
+    run = Run(sources, options(), tmp_path / "out.parquet")
+    run.begin()
+    assert [summary.rows for summary in run.answer()] == [2, 1, 2]
+    run.finish()
+    places = pd.read_parquet(tmp_path / "out.parquet")[["plate", "well", "field"]]
+    assert places.to_numpy().tolist() == [
+        ["", "", ""],
+        ["", "", ""],
+        ["1", "G13", "2"],
+        ["screen", "B2", "0"],
+        ["screen", "B2", "1"],
+    ]
 
 
 def test_a_part_is_paths_and_windows(crops, field: Path, options):

@@ -42,6 +42,18 @@ def test_known_labels_come_last(images: ImageSet) -> None:
     assert table["label"].tolist() == ["y", "x"]
 
 
+def test_places_of_the_items_follow_their_names_as_text(images: ImageSet) -> None:
+    images.items["cell"] = [7, 8, 9]
+    images.items["field"] = pd.array([1, None, 3], "Int64")
+    images.items["plate"], images.items["well"] = "screen", ["A1", "", "P24"]
+    probabilities = np.ones((2, 1), np.float32)
+    prediction = Prediction(slice_regions(images, [2, 1]), probabilities, ("a",), "single", "m@0")
+    table = results_table(prediction, images, 0.7)
+    assert list(table.columns[:6]) == ["source", "item", "plate", "well", "field", "region"]
+    places = table[["plate", "well", "field"]].to_numpy().tolist()
+    assert places == [["screen", "P24", "3"], ["screen", "", ""]]
+
+
 def test_csv_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "ergebnis größe.csv"
     write_csv(pd.DataFrame({"item": ["a,b", "ü"], "p_er": np.array([0.1, np.nan], np.float32)}), path)

@@ -27,6 +27,10 @@ RETRIES = 2
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 """Environment variables by which libraries learn how many threads they may start."""
 
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What a local worker runs when it starts: Ctrl-C reaches all processes of a terminal, and the command stops
+its workers by itself."""
+
 
 @contextmanager
 def workers(count: int | None = None, scheduler: str | None = None) -> Generator[Client]:
@@ -68,7 +72,8 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
                         **dict.fromkeys(THREADS, threads),
                         "TF_NUM_INTEROP_THREADS": "1",
                         "DASK_LOGGING__DISTRIBUTED": "critical",
-                    }
+                    },
+                    "distributed.worker.preload": [DEAF, *dask.config.get("distributed.worker.preload", [])],
                 }
             )
         )

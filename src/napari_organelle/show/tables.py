@@ -19,6 +19,9 @@ PARQUET = ".parquet"
 
 FLOATS = "%.6g"
 
+PLACES = ("plate", "well", "field", "gene", "protein")
+"""Columns of a set's item table that its results keep."""
+
 
 def results_table(prediction: Prediction, images: ImageSet, threshold: float | np.ndarray) -> pd.DataFrame:
     """One row a region, as it is exported.
@@ -35,14 +38,17 @@ def results_table(prediction: Prediction, images: ImageSet, threshold: float | n
     Returns
     -------
     DataFrame
-        Columns source, item, region, y, x, height, width (pixels), called, confidence, ``p_<class>``..., and
-        label where the set has one.
+        Columns source, item, those of `PLACES` that the set has (as text, so that tables of several sets fit
+        together), region, y, x, height, width (pixels), called, confidence, ``p_<class>``..., and label where
+        the set has one.
     """
     table = prediction.to_frame(threshold)
     items = images.items.iloc[table["item"].to_numpy()]
     source = items["path"].where(items["path"] != "", str(images.source or ""))
     table.insert(0, "source", source.to_numpy())
     table["item"] = items["item"].to_numpy()
+    for name in reversed([name for name in PLACES if name in items]):
+        table.insert(2, name, items[name].astype("string").fillna("").to_numpy(object))
     if (images.items["label"] != "").any():
         table["label"] = items["label"].to_numpy()
     return table
