@@ -97,7 +97,7 @@ def test_the_dense_tick_reaches_the_run_and_shortens_the_time(
     predict.dense = DenseReport(sampled=10, equal=9, sure=4, sure_equal=3, apart=0.5)
     widget.start()
     finish(widget)
-    assert widget.status.text().count("Dense: 9 of 10 sampled tiles called as exactly") == 1
+    assert widget.message.text().count("Dense: 9 of 10 sampled tiles called as exactly") == 1
     assert predict.options["dense"] is True
     pick(widget.form.regions.kind, "points")
     assert widget.form.regions.dense.isHidden()
