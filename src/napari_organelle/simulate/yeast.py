@@ -149,7 +149,7 @@ def _photograph(
     drift = np.append(rng.normal(0.0, 0.06, 2), 0.0)
     marker = join(*(red for red, _ in lit))
     red = expose(Cloud(marker.points + drift, marker.weights), optics, (size, size))
-    green = expose(join(*(green for _, green in lit)), optics, (size, size)) * 10 ** rng.uniform(0.7, 1.8)
+    green = expose(join(*(green for _, green in lit)), optics, (size, size)) * 10 ** rng.uniform(0.5, 1.8)
     marker_photons = 10 ** rng.uniform(1.5, 2.5)
     red *= marker_photons / max(float(np.percentile(red, 99)), 1e-9)
     red += 0.1 * rng.random() ** 2 * marker_photons * green / max(float(green.max()), 1e-9)

@@ -196,7 +196,7 @@ def _vacuoles(rng: np.random.Generator, body: Body) -> list[Body]:
     for attempt in range(16):
         if len(vacuoles) == wanted:
             break
-        radius = inner * rng.uniform(0.36, 0.8) / max(wanted, 1) ** 0.35 * 0.97**attempt
+        radius = inner * rng.uniform(0.35, 0.78) / max(wanted, 1) ** 0.35 * 0.97**attempt
         center = body.center + direction(rng, 0.6) * rng.uniform(0.3, 1.0) * max(inner - radius - 0.12, 0.0)
         if all(np.linalg.norm(center - v.center) > radius + v.radii[1] for v in vacuoles):
             vacuoles.append(

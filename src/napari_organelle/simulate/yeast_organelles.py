@@ -73,7 +73,6 @@ COPIES = {
     "cytoplasm": 12000.0,
     "endosome": 2500.0,
     "golgi": 2800.0,
-    "mitochondrion": 4000.0,
     "nuclear periphery": 3500.0,
     "nucleolus": 3000.0,
     "nucleus": 4000.0,
@@ -145,12 +144,6 @@ def _in_cytosol(rng: np.random.Generator, cell: Cell, count: int, least: float =
     return np.array(found)
 
 
-def _clustered(rng: np.random.Generator, centers: Floats, most: int, apart: float) -> Floats:
-    """Each of `centers` (N, 3) as one to `most` points, up to about `apart` µm from it."""
-    points = np.repeat(centers, rng.integers(1, most + 1, len(centers)), axis=0)
-    return np.asarray(points + rng.normal(0.0, rng.uniform(0.0, apart), points.shape))
-
-
 def _periphery(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     """Plasma membrane: even, or in patches as eisosomes are (Walther et al. 2006)."""
     clouds = _membrane(rng, cell, 0.0, 2600)
@@ -171,14 +164,14 @@ def _cytoplasm(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 
 
 def _endosome(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """A few large, unequal, clustered bodies by the vacuole, whose membrane may glow (Day et al. 2018)."""
-    count = 1 + int(rng.poisson(2 + 4 * look[0]))
+    """A few large, unequal bodies by the vacuole, whose membrane may glow (Day et al. 2018)."""
+    count = 1 + int(rng.poisson(1.5 + 4 * look[0]))
     centers = _in_cytosol(rng, cell, count)
     for i in np.flatnonzero(rng.random(count) < 0.65):
         if cell.vacuoles:
             vacuole = cell.vacuoles[int(rng.integers(len(cell.vacuoles)))]
             centers[i] = vacuole.grown(0.12).place(direction(rng, 0.7)[None])[0]
-    spots = puncta(rng, _clustered(rng, centers, 3, 0.25), 0.10 + 0.13 * look[1], 0.6)
+    spots = puncta(rng, centers, 0.10 + 0.13 * look[1], 0.6)
     if look[2] < 0.4 or not cell.vacuoles:
         return spots
     rims = join(*(cover(rng, v, 700) for v in cell.vacuoles))
@@ -188,7 +181,7 @@ def _endosome(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 def _er(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     """Nuclear envelope, cortex under 20–45 % of the membrane (West et al. 2011), and a few spokes."""
     envelope = join(*(cover(rng, n, 900) for n in cell.nuclei))
-    cortex = _patchy(rng, join(*_membrane(rng, cell, 0.08, 2600)), 0.3 + 0.7 * look[0], 0.8 + look[2])
+    cortex = _patchy(rng, join(*_membrane(rng, cell, 0.08, 2600)), 0.35 + 0.5 * look[0], 1.3)
     light = float(cortex.weights.sum())
     ends = _in_cytosol(rng, cell, int(rng.integers(2, 6)), 0.85)
     start = cell.nuclei[0].center
@@ -196,15 +189,14 @@ def _er(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     spokes = (start + (ends - start)[:, None] * along + rng.normal(0, 0.06, (len(ends), 60, 3))).reshape(
         -1, 3
     )
-    tubules = Cloud(spokes, np.ones(len(spokes))).scaled(rng.uniform(0.05, 0.3) * light)
+    tubules = Cloud(spokes, np.ones(len(spokes))).scaled(0.12 * light)
     return join(envelope.scaled(light * (0.12 + 0.33 * look[1])), cortex, tubules)
 
 
 def _golgi(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     """5–16 separate cisternae through the cytosol (Preuss et al. 1992; Papanikou & Glick 2009)."""
     count = 3 + int(rng.poisson(3 + 8 * look[0]))
-    centers = _clustered(rng, _in_cytosol(rng, cell, count), 2, 0.2)
-    return puncta(rng, centers, 0.07 + 0.08 * look[1], 0.35 + 0.3 * look[2])
+    return puncta(rng, _in_cytosol(rng, cell, count), 0.07 + 0.08 * look[1], 0.35 + 0.3 * look[2])
 
 
 def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
@@ -214,7 +206,7 @@ def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
         room = float(body.radii[1])
         count = 1 + int(rng.poisson((1.5 + 3.5 * look[0]) * (room / 2.1) ** 1.5))
         arc = (
-            rng.uniform(1.0, 2.1 + 3.5 * look[1], count)[:, None, None]
+            rng.uniform(0.8, 2.0 + 3.5 * look[1], count)[:, None, None]
             * np.linspace(-0.5, 0.5, 40)[None, :, None]
         )
         a, b, c = (np.array([direction(rng, 0.5) for _ in range(count)])[:, None] for _ in range(3))
@@ -264,8 +256,8 @@ def _nucleus(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 
 
 def _peroxisome(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """2–14 bodies of 0.1–0.2 µm radius, most near the cortex (Motley & Hettema 2007)."""
-    count = 2 + int(rng.poisson(1.0 + 7.0 * look[0]))
+    """1–10 bodies of 0.1–0.2 µm radius, most near the cortex (Motley & Hettema 2007)."""
+    count = 1 + int(rng.poisson(1.5 + 5.0 * look[0]))
     return puncta(rng, _in_cytosol(rng, cell, count, 0.45), 0.05 + 0.06 * look[1], 0.15 + 0.35 * look[2])
 
 
