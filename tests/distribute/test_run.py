@@ -287,6 +287,7 @@ def test_two_workers_one_of_them_killed_give_the_same_bytes(
             if len(numbers) == 3:
                 os.kill(next(iter(pids.values())), signal.SIGKILL)
         assert set(client.run(os.getpid).values()) != set(pids.values())
+        assert set(client.run(signal.getsignal, signal.SIGINT).values()) == {signal.SIG_IGN}
     assert sorted(numbers) == list(range(14))
     run.finish()
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
