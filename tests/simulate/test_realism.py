@@ -42,13 +42,13 @@ def test_cells_are_as_large(pair):
 
 
 @pytest.mark.parametrize("channel", [0, 1])
-def test_power_spectra_agree_to_two_thirds_of_a_decade(pair, channel):
+def test_power_spectra_agree_to_four_fifths_of_a_decade(pair, channel):
     """Simulated cells are noisier on purpose: proteins are dimmer than those of the two cytosolic genes."""
     real, simulated = (
         np.median([power_spectrum(i) for i in stretched(cells[:, channel])], axis=0) for cells in pair
     )
-    assert np.abs(real - simulated).max() < 0.67
-    assert np.abs(real - simulated).mean() < 0.4
+    assert np.abs(real - simulated).max() < 0.8
+    assert np.abs(real - simulated).mean() < 0.42
 
 
 @pytest.mark.parametrize("channel", [0, 1])
