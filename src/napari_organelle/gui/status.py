@@ -11,7 +11,7 @@ from napari_organelle.model.bundle import ModelBundle
 VGG16_MACS = 15.3e9
 """Multiplications of VGG16's convolutions for one image of 224 x 224 pixels."""
 
-MACS_PER_SECOND = {"cpu": 15e9, "openvino": 30e9, "gpu": 4e12}
+MACS_PER_SECOND = {"cpu": 50e9, "openvino": 80e9, "gpu": 4e12}
 """Per core, and per GPU: rough, until a run has been timed."""
 
 START_SECONDS = 8
