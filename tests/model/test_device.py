@@ -104,27 +104,6 @@ def test_a_model_is_loaded_once_and_the_oldest_makes_room(make_bundle: Callable[
     assert first.load("cpu") is not loaded
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="XLA is TensorFlow's")
-def test_xla_gives_the_same_answers_and_is_left_where_it_fails(monkeypatch: pytest.MonkeyPatch):
-    import tensorflow as tf
-
-    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
-    traced = []
-
-    def forward(batch):
-        traced.append(1)
-        return tf.reduce_mean(batch, axis=(1, 2)) * 2
-
-    def cannot(batch):
-        return tf.strings.length(tf.strings.as_string(batch))
-
-    expected = images.mean(axis=(1, 2)) * 2
-    assert devices._tensorflow_function(forward, xla=True)(images) == pytest.approx(expected, abs=1e-6)
-    assert len(traced) == 1
-    lengths = devices._tensorflow_function(cannot, xla=True)(images)
-    np.testing.assert_array_equal(lengths, devices._tensorflow_function(cannot, xla=False)(images))
-
-
 @pytest.mark.parametrize(("told", "expected"), [("24564\n8192\n", 8192 * 2**20), ("[N/A]\n", 0)])
 def test_the_smallest_cards_memory_counts(monkeypatch: pytest.MonkeyPatch, told: str, expected: int):
     monkeypatch.setattr(subprocess, "run", lambda *args, **_: subprocess.CompletedProcess(args, 0, told))

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_organelle.model.bundle import DENSE_HEAD
-from napari_organelle.model.device import compile_network
+from napari_organelle.model.compiled import compile_network
 from napari_organelle.model.loaded import LoadedModel
 from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, build_head, convolve
 

@@ -1,4 +1,4 @@
-"""Devices and the Keras backend; the only module that touches tensorflow or torch themselves.
+"""Devices and the Keras backend; with `compiled`, what touches tensorflow or torch themselves.
 
 Every function here imports the backend (about 6 s for tensorflow, unless the device is ``"openvino"``) and
 belongs in a worker, never on the window's thread.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -156,43 +156,6 @@ def describe(device: Device) -> str:
     bits = "" if device.precision == "float32" else ", 16-bit"
     engine = f"Keras on {device.backend}" if device.runs_keras else "OpenVINO"
     return f"{place}{bits}, {engine}"
-
-
-def compile_network(
-    network: keras.Model, device: Device, output: Callable[[Any], Any]
-) -> Callable[..., np.ndarray]:
-    """Make a fast function of a network on a device.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Built under ``keras.device(device.name)``.
-    device : Device
-        Where it was built.
-    output : callable
-        Backend tensor to backend tensor, applied to what the network answers.
-
-    Returns
-    -------
-    callable
-        float32 arrays, one for each input of the network, such as (B, H, W, 3), to a float32 array; new
-        shapes cost a new trace, so callers keep them fixed.
-    """
-    import keras
-
-    def forward(*inputs: Any) -> Any:
-        return output(network(inputs[0] if len(inputs) == 1 else inputs, training=False))
-
-    if device.backend == "tensorflow":
-        run = _tensorflow_function(forward, xla=device.is_gpu)
-    else:
-        run = _torch_function(forward)
-
-    def run_on_device(*inputs: np.ndarray) -> np.ndarray:
-        with keras.device(device.name):
-            return run(*inputs)
-
-    return run_on_device
 
 
 @dataclass(frozen=True)
@@ -340,39 +303,3 @@ def _torch_gpus() -> list[Device]:
 
 def _gpu(index: int, backend: str, label: str, half: bool, memory: int) -> Device:
     return Device(f"gpu:{index}", backend, label, "mixed_float16" if half else "float32", memory)
-
-
-def _tensorflow_function(forward: Callable[..., Any], *, xla: bool) -> Callable[..., np.ndarray]:
-    """A graph for the inputs' shapes, compiled by XLA if asked for and as long as XLA can."""
-    import tensorflow as tf
-
-    errors = tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError
-    ways = [True, False] if xla else [False]
-
-    @cache
-    def graph(way: bool, *shapes: tuple[int, ...]) -> Callable[..., Any]:
-        specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
-        return cast(Callable[..., Any], tf.function(forward, jit_compile=way).get_concrete_function(*specs))
-
-    def run(*inputs: np.ndarray) -> np.ndarray:
-        try:
-            answer = graph(ways[0], *(each.shape for each in inputs))(*map(tf.constant, inputs))
-        except errors:
-            if len(ways) == 1:
-                raise
-            ways.pop(0)
-            return run(*inputs)
-        return np.asarray(answer.numpy())
-
-    return run
-
-
-def _torch_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    import keras
-    import torch
-
-    def run(*inputs: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return np.asarray(keras.ops.convert_to_numpy(forward(*map(keras.ops.convert_to_tensor, inputs))))
-
-    return run

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.device import Device, choose_device, compile_network
+from napari_organelle.model.compiled import compile_network
+from napari_organelle.model.device import Device, choose_device
 from napari_organelle.model.openvino_engine import compile_openvino
 from napari_organelle.model.spec import ModelSpec
 from napari_organelle.model.vgg16 import assign_weights, build_network

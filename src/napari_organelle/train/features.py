@@ -16,7 +16,8 @@ import numpy as np
 import platformdirs
 
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.device import Device, compile_network
+from napari_organelle.model.compiled import compile_network
+from napari_organelle.model.device import Device
 from napari_organelle.model.predict import AHEAD, answer, fitting_batch, read_ahead
 from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, build_feature_extractor
 from napari_organelle.prepare.augment import Augmentation, augment

@@ -1,0 +1,87 @@
+"""Fast functions of networks: TensorFlow's graphs, by XLA on GPUs, or PyTorch without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from napari_organelle.model.device import Device
+
+if TYPE_CHECKING:
+    import keras
+
+
+def compile_network(
+    network: keras.Model, device: Device, output: Callable[[Any], Any]
+) -> Callable[..., np.ndarray]:
+    """Make a fast function of a network on a device.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built under ``keras.device(device.name)``.
+    device : Device
+        Where it was built.
+    output : callable
+        Backend tensor to backend tensor, applied to what the network answers.
+
+    Returns
+    -------
+    callable
+        float32 arrays, one for each input of the network, such as (B, H, W, 3), to a float32 array; new
+        shapes cost a new trace, so callers keep them fixed.
+    """
+    import keras
+
+    def forward(*inputs: Any) -> Any:
+        return output(network(inputs[0] if len(inputs) == 1 else inputs, training=False))
+
+    if device.backend == "tensorflow":
+        run = _tensorflow_function(forward, xla=device.is_gpu)
+    else:
+        run = _torch_function(forward)
+
+    def run_on_device(*inputs: np.ndarray) -> np.ndarray:
+        with keras.device(device.name):
+            return run(*inputs)
+
+    return run_on_device
+
+
+def _tensorflow_function(forward: Callable[..., Any], *, xla: bool) -> Callable[..., np.ndarray]:
+    """A graph for the inputs' shapes, compiled by XLA if asked for and as long as XLA can."""
+    import tensorflow as tf
+
+    errors = tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError
+    ways = [True, False] if xla else [False]
+
+    @cache
+    def graph(way: bool, *shapes: tuple[int, ...]) -> Callable[..., Any]:
+        specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+        return cast(Callable[..., Any], tf.function(forward, jit_compile=way).get_concrete_function(*specs))
+
+    def run(*inputs: np.ndarray) -> np.ndarray:
+        try:
+            answer = graph(ways[0], *(each.shape for each in inputs))(*map(tf.constant, inputs))
+        except errors:
+            if len(ways) == 1:
+                raise
+            ways.pop(0)
+            return run(*inputs)
+        return np.asarray(answer.numpy())
+
+    return run
+
+
+def _torch_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    import keras
+    import torch
+
+    def run(*inputs: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return np.asarray(keras.ops.convert_to_numpy(forward(*map(keras.ops.convert_to_tensor, inputs))))
+
+    return run
