@@ -1,4 +1,4 @@
-"""Fast functions of networks: TensorFlow's graphs, by XLA on GPUs, or PyTorch without gradients."""
+"""Fast functions of networks: TensorFlow's graphs, or PyTorch without gradients."""
 
 from __future__ import annotations
 
@@ -39,10 +39,7 @@ def compile_network(
     def forward(*inputs: Any) -> Any:
         return output(network(inputs[0] if len(inputs) == 1 else inputs, training=False))
 
-    if device.backend == "tensorflow":
-        run = _tensorflow_function(forward, xla=device.is_gpu)
-    else:
-        run = _torch_function(forward)
+    run = (_tensorflow_function if device.backend == "tensorflow" else _torch_function)(forward)
 
     def run_on_device(*inputs: np.ndarray) -> np.ndarray:
         with keras.device(device.name):
@@ -51,26 +48,17 @@ def compile_network(
     return run_on_device
 
 
-def _tensorflow_function(forward: Callable[..., Any], *, xla: bool) -> Callable[..., np.ndarray]:
-    """A graph for the inputs' shapes, compiled by XLA if asked for and as long as XLA can."""
+def _tensorflow_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """A graph for the inputs' shapes; not compiled by XLA, whose LLVM crashes beside that of Mesa's windows."""
     import tensorflow as tf
 
-    errors = tf.errors.InternalError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError
-    ways = [True, False] if xla else [False]
-
     @cache
-    def graph(way: bool, *shapes: tuple[int, ...]) -> Callable[..., Any]:
+    def graph(*shapes: tuple[int, ...]) -> Callable[..., Any]:
         specs = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
-        return cast(Callable[..., Any], tf.function(forward, jit_compile=way).get_concrete_function(*specs))
+        return cast(Callable[..., Any], tf.function(forward).get_concrete_function(*specs))
 
     def run(*inputs: np.ndarray) -> np.ndarray:
-        try:
-            answer = graph(ways[0], *(each.shape for each in inputs))(*map(tf.constant, inputs))
-        except errors:
-            if len(ways) == 1:
-                raise
-            ways.pop(0)
-            return run(*inputs)
+        answer = graph(*(each.shape for each in inputs))(*map(tf.constant, inputs))
         return np.asarray(answer.numpy())
 
     return run
