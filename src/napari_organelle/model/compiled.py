@@ -49,7 +49,7 @@ def compile_network(
 
 
 def _tensorflow_function(forward: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """A graph for the inputs' shapes; not compiled by XLA, whose LLVM crashes beside that of Mesa's windows."""
+    """A graph for the inputs' shapes; not by XLA, whose LLVM crashes beside that of Mesa's windows."""
     import tensorflow as tf
 
     @cache
