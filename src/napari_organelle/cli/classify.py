@@ -18,7 +18,7 @@ from napari_organelle.distribute.run import KEPT, Run, survey
 from napari_organelle.distribute.sources import Source, find_sources
 from napari_organelle.errors import BundleError, OrganelleError
 from napari_organelle.model.bundle import open_bundle
-from napari_organelle.model.dense import dense_problem
+from napari_organelle.model.dense import dense_device, dense_problem
 from napari_organelle.model.device import describe
 from napari_organelle.model.spec import LEARNED_NOTHING
 from napari_organelle.prepare.channels import ChannelMap
@@ -99,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     )
     run, total = _plan(args.paths, options, args.output)
     if not (args.workers or args.scheduler):
-        _say(f"{bundle.id} on {describe(bundle.load(args.device).device)}")
+        device = dense_device(args.device) if args.dense else args.device
+        _say(f"{bundle.id} on {describe(bundle.load(device).device)}")
     writer = LabelWriter.of(run, args.write_labels) if args.write_labels else None
     if writer:
         writer.require_room(run, args.force)

@@ -14,7 +14,7 @@ from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.calibrate import probabilities
 from napari_organelle.model.dense_network import TilesOfBlock, compile_features, compile_logits
 from napari_organelle.model.dense_report import DenseReport
-from napari_organelle.model.device import BACKENDS, choose_device, out_of_memory_errors
+from napari_organelle.model.device import choose_device, out_of_memory_errors
 from napari_organelle.model.loaded import LoadedModel
 from napari_organelle.model.predict import (
     AHEAD,
@@ -80,7 +80,7 @@ def predict_dense(
     if problem := dense_problem(spec.network):
         raise BundleError(problem)
     blocks = list(tile_blocks(regions, sizes, spec.pixels.input_size))
-    model = _load(bundle, device)
+    model = bundle.load(dense_device(device))
     told = np.full((total, len(spec.classes)), np.nan, np.float32)
     sample = sample_rows(regions, sizes)
     few = replace(regions, windows=regions.windows[sample], ids=regions.ids[sample])
@@ -114,9 +114,9 @@ def dense_problem(network: NetworkPlan) -> str:
     )
 
 
-def _load(bundle: ModelBundle, device: str) -> LoadedModel:
-    """The bundle's network on a device, or on the CPU where Keras can't use that device."""
-    return bundle.load(device if choose_device(device).backend in BACKENDS else "cpu")
+def dense_device(name: str) -> str:
+    """The device of that name, or the CPU where Keras can't use it."""
+    return name if choose_device(name).runs_keras else "cpu"
 
 
 Prepared = tuple[TileBlock, np.ndarray, np.ndarray]
@@ -209,7 +209,7 @@ def dense_features(
     (R, features) float32
         NaN where a tile can't be classified.
     """
-    spec, model = bundle.spec, _load(bundle, device)
+    spec, model = bundle.spec, bundle.load(dense_device(device))
     width = spec.network.feature_count(spec.pixels.input_size)
     features = np.full((len(regions), width), np.nan, np.float32)
     blocks = list(tile_blocks(regions, item_sizes(image_set), spec.pixels.input_size))

@@ -31,6 +31,7 @@ from napari_organelle.gui.devices import DeviceList, ask_devices
 from napari_organelle.gui.fields import wrapped_label
 from napari_organelle.gui.jobs import Job, JobError
 from napari_organelle.gui.status import Speed, duration, status_line
+from napari_organelle.model.device import OPENVINO
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.prepare.regions import Regions
 
@@ -137,7 +138,8 @@ class ClassifyWidget(QWidget):
         seconds = None
         if count is not None and self.devices:
             work = request.plan.work(request.images, count)
-            seconds = self.speed.seconds(request.bundle, self._device_name(request), work)
+            bundle = request.bundle.with_views(1) if request.plan.dense else request.bundle
+            seconds = self.speed.seconds(bundle, self._device_name(request), work)
         self.status.setText(status_line(request, self._device_text(request), seconds, count))
 
     def _fit_width(self) -> None:
@@ -147,7 +149,8 @@ class ClassifyWidget(QWidget):
 
     def _device_name(self, request: ClassifyRequest) -> str:
         known = bool(self.devices) and request.device == AUTO[0]
-        return self.devices[0][0] if known else request.device
+        name = self.devices[0][0] if known else request.device
+        return "cpu" if request.plan.dense and name == OPENVINO else name
 
     def _device_text(self, request: ClassifyRequest) -> str:
         return dict(self.devices).get(self._device_name(request), self.device_text)
