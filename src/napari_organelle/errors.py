@@ -17,6 +17,10 @@ class RegionError(OrganelleError):
     """The requested regions do not fit the image."""
 
 
+class UnseenCellsError(RegionError):
+    """Cells are there, or should be, but can't be made out in the picture."""
+
+
 class BundleError(OrganelleError):
     """A model bundle is damaged, unsafe, or made for a newer version."""
 

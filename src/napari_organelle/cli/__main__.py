@@ -1,8 +1,6 @@
 """``python -m napari_organelle.cli`` is ``napari-organelle``."""
 
-import sys
-
-from napari_organelle.cli import main
+from napari_organelle.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from typing import Any
 
 import pandas as pd
 
+from napari_organelle.cli.say import answer, json_text
+from napari_organelle.model.bundle import find_bundles
+from napari_organelle.model.suggest import suggest_model
 from napari_organelle.read.image_set import LABEL_SEPARATOR, ImageSet, NoImagesError
 from napari_organelle.read.open import open_image_set
 
 SHOWN = 20
 """Most problems that are printed without ``--json``."""
-
-
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "info", help="say what an image set holds and what is missing"
-    )
-    parser.add_argument("path", help="an image set, label table or image")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     except NoImagesError as error:
         facts = _facts(error.kind, error.items, [str(error), *error.problems])
     if args.json:
-        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        print(json_text(facts))
     else:
         _print(facts)
     return 0
@@ -96,21 +88,22 @@ def _print(facts: dict[str, Any]) -> None:
         "dtype": facts["dtype"] or "unknown",
         "pixel size": size,
         "masks": "yes" if facts["masks"] else "no",
+        "model": suggest_model(facts["kind"], list(find_bundles())).reason,
     }
     for name, value in rows.items():
-        print(f"{name + ':':12} {value}")
+        answer(f"{name + ':':12} {value}")
     _print_counts("labels", {**facts["labels"], "(none)": facts["unlabelled"]})
     _print_counts("items without a channel", facts["missing"])
     if problems := facts["problems"]:
-        print("problems:")
+        answer("problems:")
         for problem in problems[:SHOWN]:
-            print(f"  {problem}")
+            answer(f"  {problem}")
         if len(problems) > SHOWN:
-            print(f"  and {len(problems) - SHOWN:,} more (--json lists them)")
+            answer(f"  and {len(problems) - SHOWN:,} more (--json lists them)")
 
 
 def _print_counts(title: str, counts: dict[str, int]) -> None:
     if present := {name: count for name, count in counts.items() if count}:
-        print(f"{title}:")
+        answer(f"{title}:")
         for name, count in present.items():
-            print(f"  {count:8,}  {name}")
+            answer(f"  {count:8,}  {name}")

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+from napari_organelle.cli.say import answer, json_text
 from napari_organelle.errors import BundleError
 from napari_organelle.model.bundle import ModelBundle, find_bundles, user_folder
-
-
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "models", help="list the models that come with the package and your own"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Print every model that is found, and why one can't be used."""
     facts = {name: _describe(path) for name, path in find_bundles().items()}
     if args.json:
-        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        print(json_text(facts))
         return 0
     for name, model in facts.items():
-        print(name)
+        answer(name)
         for key, value in model.items():
-            print(f"  {key + ':':10} {', '.join(map(str, value)) if isinstance(value, list) else value}")
-    print(f"{len(facts) or 'no'} models; your own go into {user_folder()}")
+            answer(f"  {key + ':':10} {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    answer(f"{len(facts) or 'no'} models; your own go into {user_folder()}")
     return 0
 
 

@@ -3,66 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_organelle.cli.workers import add_worker_options, chosen_workers
+from napari_organelle.cli.say import Level, answer, bar, json_text, say
+from napari_organelle.cli.stopping import INTERRUPTED, interruptible
+from napari_organelle.cli.workers import chosen_workers
 from napari_organelle.distribute.features import WorkerFeatures
 from napari_organelle.errors import TrainingError
-from napari_organelle.prepare.channels import Slot, parse_channels
-from napari_organelle.prepare.labels import has_points, label_items, label_points, read_labels
+from napari_organelle.files import check_outputs
+from napari_organelle.model.bundle import open_bundle
+from napari_organelle.model.spec import ModelSpec
+from napari_organelle.prepare.channels import Slot, bind_channels
+from napari_organelle.prepare.labels import label_items, label_points, read_labels
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
+from napari_organelle.read.tables.points import has_points
 from napari_organelle.train.examples import Examples, examples_of_items, examples_of_regions
 from napari_organelle.train.features import ComputeFeatures, compute_features
 from napari_organelle.train.fitting import EpochReport
-from napari_organelle.train.recipes import RECIPES, Recipe, with_changes
+from napari_organelle.train.recipes import RECIPES, Recipe, recipe_name, with_changes
 from napari_organelle.train.run import TrainingPlan, TrainingResult, train
 
+WINDOW = 64
+"""Pixels along a side of the window around a point."""
 
-def add_parser(subparsers: Any) -> argparse.ArgumentParser:
-    """Add the command."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "train", help="train a classifier on labelled images"
-    )
-    parser.add_argument("path", help="an image set; its labels are used unless --labels gives others")
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="NAME.organelle", help="model to write"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace the model if it is there")
-    parser.add_argument(
-        "--labels", type=Path, metavar="CSV", help="column 'label' beside item, gene, well... or y and x"
-    )
-    parser.add_argument(
-        "--window", type=int, default=64, metavar="PX", help="side of the window around a point"
-    )
-    parser.add_argument(
-        "--channels", default="", metavar="SLOT=CHANNEL,...", help="channels to use, by name or number"
-    )
-    parser.add_argument("--classes", default="", metavar="A,B,...", help="only these classes, in this order")
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="default")
-    parser.add_argument("--epochs", type=int, metavar="N", help="epochs of the last stage")
-    parser.add_argument("--fine-tune", type=int, metavar="N", help="tune the last N of the five blocks")
-    parser.add_argument(
-        "--width", type=float, metavar="W", help="compact network, trained from nothing: below 1"
-    )
-    parser.add_argument(
-        "--start", default="", metavar="MODEL", help="begin with this model's layers, not ImageNet's"
-    )
-    parser.add_argument(
-        "--group-by", default="auto", metavar="COLUMN", help="what stays on one side of the split"
-    )
-    parser.add_argument("--judge", choices=("auto", "holdout", "cross"), default="auto")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, gpu:0, or gpu:0,gpu:1...")
-    add_worker_options(parser)
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where features are kept; workers must share it"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was killed")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html there")
-    return parser
+COUNTED = ("reading", "features")
+"""Stages whose reports count windows instead of epochs."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,12 +43,15 @@ def run(args: argparse.Namespace) -> int:
     TrainingError
         If the data or the arguments can't give a model.
     """
+    _check(args)
+    recipe = _recipe(args)
+    teacher = _teacher(args)
     image_set = open_image_set(Path(args.path).expanduser().absolute())
-    _tell(*image_set.problems)
-    slots, indices = _channels(args.channels, image_set)
+    say(*image_set.problems)
+    slots, indices = _channels(args.channels, image_set, teacher)
     plan = TrainingPlan(
         output=args.output,
-        recipe=_recipe(args),
+        recipe=recipe,
         slots=slots,
         indices=indices,
         classes=tuple(name.strip() for name in args.classes.split(",") if name.strip()),
@@ -89,59 +60,106 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         start=args.start,
+        teacher=args.teacher,
+        renamed=_renamed(args.rename),
         resume=args.resume,
         overwrite=args.overwrite,
         cache=args.cache and args.cache.absolute(),
     )
-    with chosen_workers(args) as client:
-        compute = WorkerFeatures(client, plan) if client else compute_features
-        result = follow(plan, _examples(args, image_set), compute)
-    if result and args.report:
-        from napari_organelle.show.report import write_report
+    examples = _examples(args, image_set, teacher)
+    with interruptible():
+        with chosen_workers(args) as client:
+            compute = WorkerFeatures(client, plan) if client else compute_features
+            result = follow(plan, examples, compute, say if args.json or args.quiet else answer)
+        if result and args.report:
+            from napari_organelle.show.report import write_report
 
-        print(f"Report: {write_report(result, args.report)}")
-    return 0 if result else 130
+            say(f"Report: {write_report(result, args.report, replace=args.overwrite)}")
+    if result and args.json:
+        scores = result.scores.to_dict() if result.scores else None
+        print(json_text({"model": str(plan.output), "id": result.bundle.id, "scores": scores}))
+    return 0 if result else INTERRUPTED
 
 
 def follow(
-    plan: TrainingPlan, examples: Examples, compute: ComputeFeatures = compute_features
+    plan: TrainingPlan,
+    examples: Examples,
+    compute: ComputeFeatures = compute_features,
+    tell: Callable[[str], None] = answer,
 ) -> TrainingResult | None:
-    """Run a plan to its end, printing on the way; Ctrl-C keeps the best epoch and returns None."""
+    """Run a plan to its end, telling each epoch; Ctrl-C keeps the best epoch and returns None."""
     reports = train(plan, examples, compute)
     try:
-        while True:
-            _print(next(reports))
+        with Bars() as bars:
+            while True:
+                report = next(reports)
+                bars.show(report)
+                for line in _lines(report):
+                    tell(line)
     except StopIteration as end:
         result: TrainingResult = end.value
         return result
     except KeyboardInterrupt:
         reports.close()
         kept = "the best epoch is kept" if plan.output.exists() else "no epoch was finished"
-        _tell(f"Stopped: {kept}.")
+        say(f"stopped: {kept}", level=Level.QUIET)
         return None
 
 
-def _print(report: EpochReport) -> None:
-    if report.stage in ("reading", "features"):
-        if sys.stderr.isatty():
-            end = "\n" if report.epoch == report.total else ""
-            print(
-                f"\r{report.stage} {report.epoch:,} of {report.total:,}", end=end, file=sys.stderr, flush=True
-            )
-    elif report.stage != "done":
-        print(
+class Bars:
+    """A progress bar with rate and time left while examples are read and features computed."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def show(self, report: EpochReport) -> None:
+        """Move the bar of the report's stage, or end that of the last one."""
+        if self._stage != report.stage:
+            self._close()
+        if report.stage in COUNTED and not report.note:
+            if self._bar is None:
+                self._stage = report.stage
+                self._bar = bar(report.total, " windows", report.stage)
+            self._bar.update(report.epoch - self._bar.n)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _lines(report: EpochReport) -> Iterator[str]:
+    if report.stage not in (*COUNTED, "done"):
+        yield (
             f"{report.stage}, epoch {report.epoch} of {report.total}: loss {report.train_loss:.4f} "
             f"(validation {report.val_loss:.4f}), macro F1 {report.train_macro_f1:.4f} "
-            f"(validation {report.val_macro_f1:.4f}), {report.seconds_left:.0f} s left",
-            flush=True,
+            f"(validation {report.val_macro_f1:.4f}), {report.seconds_left:.0f} s left"
         )
-    if report.note:
-        print(report.note, flush=True)
+    yield from report.note.splitlines()
 
 
-def _tell(*sentences: str) -> None:
-    for sentence in sentences:
-        print(sentence, file=sys.stderr)
+def _check(args: argparse.Namespace) -> None:
+    """Refuse, before any work, what can't be written, and numbers that make no sense."""
+    report = args.report and args.report / "report.html"
+    if report and not args.report.exists():
+        check_outputs(args.report)
+        report = None
+    read = (Path(args.path), args.labels, Path(args.start), Path(args.teacher))
+    is_resumed = args.resume and not args.overwrite
+    check_outputs(None if is_resumed else args.output, report, force=args.overwrite, inputs=read)
+    if args.window is not None and args.window < 2:
+        raise TrainingError(f"--window must be at least 2 pixels, not {args.window}.")
+    if args.seed < 0:
+        raise TrainingError(f"--seed must be at least 0, not {args.seed}.")
+    if recipe_name(args.recipe) not in RECIPES:
+        raise TrainingError(f"There is no recipe {args.recipe!r}, only {', '.join(sorted(RECIPES))}.")
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
@@ -151,29 +169,56 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         raise TrainingError(f"--fine-tune takes 0 to 5 blocks, not {args.fine_tune}.")
     if args.epochs is not None and args.epochs < 1:
         raise TrainingError(f"--epochs must be at least 1, not {args.epochs}.")
-    return with_changes(RECIPES[args.recipe], args.epochs, args.fine_tune, args.width)
+    return with_changes(RECIPES[recipe_name(args.recipe)], args.epochs, args.fine_tune, args.width)
 
 
-def _channels(text: str, image_set: ImageSet) -> tuple[tuple[Slot, ...], tuple[int | None, ...]]:
-    """Slots with the names that the user gives, and their channels."""
+def _teacher(args: argparse.Namespace) -> ModelSpec | None:
+    """What the model that is taught is like; refuses options that only a training from nothing has."""
+    if not args.teacher:
+        if args.rename:
+            raise TrainingError("--rename is for the classes of the model that --from names.")
+        return None
+    others = {"--start": args.start, "--fine-tune": args.fine_tune, "--width": args.width}
+    others |= {"--epochs": args.epochs, "--recipe": args.recipe != "default"}
+    if odd := [name for name, value in others.items() if value]:
+        raise TrainingError(f"{odd[0]} is for a training from nothing: leave it out, or leave out --from.")
+    return open_bundle(args.teacher).spec
+
+
+def _renamed(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    if odd := [old for old, equals, _ in pairs if not equals]:
+        raise TrainingError(f"--rename takes OLD=NEW, such as er=ER; {odd[0]!r} is not.")
+    return {old.strip(): new.strip() for old, _, new in pairs}
+
+
+def _channels(
+    text: str, image_set: ImageSet, teacher: ModelSpec | None
+) -> tuple[tuple[Slot, ...], tuple[int | None, ...]]:
+    """Slots with the names that the user gives, and their channels; those of a teacher are fixed."""
+    if teacher:
+        bound = bind_channels(teacher.slots, image_set.channels, text)
+        bound.require()
+        return teacher.slots, bound.indices
     if not text:
         return (), ()
     names = [part.partition("=")[0].strip() for part in text.split(",")]
     slots = tuple(Slot(name) for name in names)
     full = ",".join(part if "=" in part else f"{part}={part}" for part in text.split(","))
-    chosen = parse_channels(full, slots, image_set.channel_names)
+    chosen = bind_channels(slots, image_set.channels, full)
     chosen.require()
     return slots, chosen.indices
 
 
-def _examples(args: argparse.Namespace, image_set: ImageSet) -> Examples:
+def _examples(args: argparse.Namespace, image_set: ImageSet, teacher: ModelSpec | None) -> Examples:
     if args.labels is None:
         return examples_of_items(image_set, args.group_by)
-    table = read_labels(args.labels)
-    if has_points(table):
-        regions, labels = label_points(image_set, table, args.window)
+    rows = read_labels(args.labels)
+    if has_points(rows.table):
+        usual = teacher.pixels.window_for(image_set.pixel_size_um) if teacher else WINDOW
+        regions, labels, notes = label_points(image_set, rows, args.window or usual)
+        say(*notes)
         return examples_of_regions(image_set, regions, labels.tolist())
-    labelled, unmatched = label_items(image_set, table)
-    if unmatched:
-        _tell(f"{unmatched} rows of {args.labels} match no item.")
+    labelled, notes = label_items(image_set, rows)
+    say(*notes)
     return examples_of_items(labelled, args.group_by)

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_organelle.cli.say import say
 from napari_organelle.distribute.workers import workers
 from napari_organelle.errors import OrganelleError
 
 if TYPE_CHECKING:
     from distributed import Client
-
-
-def add_worker_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `chosen_workers` reads."""
-    chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--workers", type=int, metavar="N", help="share the work out among N processes here")
-    chosen.add_argument(
-        "--scheduler", metavar="ADDRESS", help="dask scheduler whose workers do it, such as tcp://host:8786"
-    )
 
 
 @contextmanager
@@ -40,5 +31,5 @@ def chosen_workers(args: argparse.Namespace) -> Generator[Client | None]:
         return
     with workers(args.workers, args.scheduler) as client:
         count = len(client.nthreads())
-        print(f"{count} workers{'' if count else '; waiting for the first'}", file=sys.stderr)
+        say(f"{count} workers{'' if count else '; waiting for the first'}")
         yield client

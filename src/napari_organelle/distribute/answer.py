@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.distribute.options import PartOptions
-from napari_organelle.distribute.regions import object_regions_of
 from napari_organelle.distribute.split import Part
 from napari_organelle.distribute.work import Summary, WorkFolder
 from napari_organelle.errors import BundleError, DeviceError, OrganelleError, RegionError
-from napari_organelle.model.dense_report import DenseReport
-from napari_organelle.model.predict import collect, predict
+from napari_organelle.model.classify import predict_regions
+from napari_organelle.model.predict import collect
 from napari_organelle.model.prediction import BatchDone
-from napari_organelle.prepare.channels import ChannelMap, guess_channels, parse_channels
+from napari_organelle.prepare.channels import ChannelMap, bind_channels
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.show.tables import results_table
@@ -26,7 +25,7 @@ from napari_organelle.show.tables import results_table
 FATAL = (BundleError, DeviceError)
 """Errors that would come back with every part."""
 
-MOST_NOTES = 20
+MAX_NOTES = 20
 
 _one_at_a_time = Lock()
 """Held while a part is answered: a process runs one network at a time, whatever threads a worker has."""
@@ -66,12 +65,11 @@ def answer_part(
         return summary
     with _one_at_a_time:
         try:
-            table, notes, dense = _classify(part, options, work, progress)
+            table, summary = _classify(part, options, work, progress)
         except FATAL:
             raise
         except OrganelleError as error:
             return Summary(part.number, part.size, failed=str(error))
-    summary = Summary(part.number, part.size, len(table), notes, dense=dense)
     work.write(summary, table)
     _release_memory()
     return summary
@@ -85,33 +83,31 @@ def channel_map(options: PartOptions, images: ImageSet) -> ChannelMap:
     ChannelError
         If a slot that the model needs is empty.
     """
-    slots = options.bundle.spec.slots
-    if options.channels:
-        channels = parse_channels(options.channels, slots, images.channel_names)
-    else:
-        channels = guess_channels(slots, images.channels)
+    channels = bind_channels(options.bundle.spec.slots, images.channels, options.channels)
     channels.require()
     return channels
 
 
 def _classify(
     part: Part, options: PartOptions, work: WorkFolder, progress: Callable[[int], object] | None
-) -> tuple[pd.DataFrame, tuple[str, ...], DenseReport | None]:
-    """The part's rows and notes, and where tiles are dense how well they agree."""
+) -> tuple[pd.DataFrame, Summary]:
+    """The part's rows, and what is told of them."""
     bundle = options.bundle
     if bundle.sha256 != options.weights:
         raise BundleError(f"{bundle.path} was changed since the run began: its weights are not the same.")
     images = part.open()
     channels = channel_map(options, images)
-    regions, unread = part.regions, tuple[str, ...]()
+    regions = part.regions
     if regions is None:
         try:
-            regions, unread = object_regions_of(options.regions, images, bundle.spec, channels, part.first)
+            regions = options.regions_of(images).make(images, first=part.first, channels=channels)
         except RegionError as error:
-            return pd.DataFrame(), (str(error),), None
+            return pd.DataFrame(), Summary(part.number, part.size, notes=(str(error),))
     batches: list[BatchDone] = []
     try:
-        for batch in predict(bundle, images, regions, channels, **options.predict):
+        for batch in predict_regions(
+            bundle, images, regions, channels, dense=options.regions.is_dense, **options.predict
+        ):
             batches.append(batch)
             if progress and part.regions:
                 progress(batch.stop - batch.start)
@@ -119,7 +115,16 @@ def _classify(
         done = batches[-1].stop if batches else 0
         work.write_unfinished(_table(batches, regions, images, options).iloc[:done])
         raise
-    return _table(batches, regions, images, options), unread + _notes(batches), batches[-1].dense
+    table = _table(batches, regions, images, options)
+    return table, Summary(
+        part.number,
+        part.size,
+        len(table),
+        _notes(batches),
+        skipped=regions.notes,
+        unread=sum(batch.unread for batch in batches),
+        agreement=batches[-1].agreement,
+    )
 
 
 def _table(
@@ -143,5 +148,5 @@ def _release_memory() -> None:
 def _notes(batches: list[BatchDone]) -> tuple[str, ...]:
     """The first notes of a part, and how many more there are."""
     notes = [batch.note for batch in batches if batch.note]
-    more = len(notes) - MOST_NOTES
-    return (*notes[:MOST_NOTES], *([f"and {more} more such notes"] if more > 0 else []))
+    more = len(notes) - MAX_NOTES
+    return (*notes[:MAX_NOTES], *([f"and {more} more such notes"] if more > 0 else []))

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_organelle.distribute.workers import on_workers
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.device import Device, choose_device, device_names
+from napari_organelle.model.engine.device import Device, choose_device, device_names
 from napari_organelle.train.features import FeatureCache, FeatureJob, compute_features, weights_hash
 from napari_organelle.train.stages import start_weights
 from napari_organelle.train.trainset import TrainingPlan
@@ -72,7 +72,7 @@ class WorkerFeatures:
         """
         missing = job.missing(cache)
         parts = (
-            FeaturePart(self.plan, _some(job, missing[row : row + WINDOWS]), cache.folder, cache.length)
+            FeaturePart(self.plan, _with_rows(job, missing[row : row + WINDOWS]), cache.folder, cache.length)
             for row in range(0, len(missing), WINDOWS)
         )
         done = 0
@@ -107,7 +107,7 @@ def compute_part(part: FeaturePart) -> int:
     return len(part.job.hashes)
 
 
-def _some(job: FeatureJob, rows: np.ndarray) -> FeatureJob:
+def _with_rows(job: FeatureJob, rows: np.ndarray) -> FeatureJob:
     """Some windows of a job, with the items that they lie in."""
     examples = job.examples.take(rows)
     first, last = int(examples.windows[:, 0].min()), int(examples.windows[:, 0].max())

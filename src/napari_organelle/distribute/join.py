@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from napari_organelle.errors import OrganelleError
 from napari_organelle.show.tables import write_tables
 
 
-def join(parts: Iterable[Path], output: Path) -> int:
+def join(parts: Iterable[Path], output: Path, *, replace: bool = True) -> int:
     """Write the rows of Parquet files, one after the other, as one CSV or Parquet.
 
     Parameters
@@ -18,7 +19,9 @@ def join(parts: Iterable[Path], output: Path) -> int:
     parts : iterable of Path
         In order. A column that some lack is empty there.
     output : Path
-        Replaced once all is written; Parquet where it ends so, else CSV.
+        Parquet where it ends so, else CSV.
+    replace : bool
+        Whether a file of that name is replaced.
 
     Returns
     -------
@@ -28,7 +31,7 @@ def join(parts: Iterable[Path], output: Path) -> int:
     Raises
     ------
     OrganelleError
-        If the disk refuses.
+        If a file is there and is to stay, a part is damaged, or the disk refuses.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -37,9 +40,17 @@ def join(parts: Iterable[Path], output: Path) -> int:
     if not files:
         return 0
     columns = pa.unify_schemas([pq.read_schema(file).remove_metadata() for file in files]).names
-    return write_tables(_tables(files, columns), output)
+    return write_tables(_tables(files, columns), output, replace=replace)
 
 
 def _tables(files: Iterable[Path], columns: list[str]) -> Iterator[pd.DataFrame]:
+    import pyarrow.parquet as pq
+
     for file in files:
-        yield pd.read_parquet(file).reindex(columns=columns, fill_value="")
+        try:
+            table = pq.read_table(file, page_checksum_verification=True).to_pandas()
+        except Exception as error:
+            raise OrganelleError(
+                f"{file} is damaged, repeat the command to compute it anew: {error}"
+            ) from error
+        yield table.reindex(columns=columns, fill_value="")

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from napari_organelle.distribute.answer import channel_map
 from napari_organelle.distribute.options import PartOptions
-from napari_organelle.distribute.regions import label_plane
 from napari_organelle.distribute.split import Part
 from napari_organelle.distribute.work import WorkFolder
 from napari_organelle.distribute.workers import on_workers
 from napari_organelle.errors import OrganelleError
-from napari_organelle.model.prediction import UNSURE
+from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
 from napari_organelle.model.spec import ModelSpec
-from napari_organelle.read.zarr_labels import ImageLabels, require_room, write_labels
+from napari_organelle.prepare.plans import Objects, Tiles
+from napari_organelle.read.zarr.labels import ImageLabels, has_image, require_room, write_labels
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from napari_organelle.distribute.run import Run
-
-UNSURE_COLOUR = "#808080"
+    from napari_organelle.distribute.run import LargeRun
 
 
 @dataclass(frozen=True)
@@ -45,37 +41,39 @@ class LabelWriter:
         Of the run.
     work : WorkFolder
         With the run's parts.
-    mark : str
-        Names the run: labels that it has written itself may be written again.
+    force : bool
+        Whether labels of that name from elsewhere are replaced.
     """
 
     name: str
     options: PartOptions
     work: WorkFolder
-    mark: str
+    force: bool = False
 
     @classmethod
-    def of(cls, run: Run, name: str) -> LabelWriter:
+    def of(cls, run: LargeRun, name: str, force: bool = False) -> LabelWriter:
         """The writer of a run's labels."""
-        plan = json.dumps(run.plan()).encode()
-        return cls(name, run.options, run.work, hashlib.blake2b(plan, digest_size=8).hexdigest())
+        return cls(name, run.options, run.work, force)
 
-    def require_room(self, run: Run, force: bool = False) -> None:
+    @property
+    def mark(self) -> str:
+        """Names the run: labels that it has written itself may be written again."""
+        return self.work.mark
+
+    def require_room(self, run: LargeRun) -> None:
         """Refuse, before anything is computed, what could not be written.
 
         Parameters
         ----------
-        run : Run
+        run : LargeRun
             Whose images.
-        force : bool
-            Whether labels of that name are replaced.
 
         Raises
         ------
         OrganelleError
             If regions are no tiles or objects, an image is no OME-Zarr of one plane, or has such labels.
         """
-        if self.options.regions.kind not in ("tiles", "objects"):
+        if not isinstance(self.options.regions, Tiles | Objects):
             raise OrganelleError("--write-labels needs --regions tiles or objects.")
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise OrganelleError(f"--write-labels takes letters, digits, - and _, not {self.name!r}.")
@@ -84,10 +82,10 @@ class LabelWriter:
             images = part.open()
             for path, problem in zip(images.items["path"], images.items["problem"], strict=True):
                 if not problem and path not in seen:
-                    require_room(Path(path), self.name, self.mark, force)
+                    require_room(Path(path), self.name, self.mark, self.force)
                     seen.add(path)
 
-    def write(self, run: Run, client: Client | None = None) -> int:
+    def write(self, run: LargeRun, client: Client | None = None) -> int:
         """Write the labels of a run whose parts are all there, in this process or on workers.
 
         Returns
@@ -100,9 +98,10 @@ class LabelWriter:
         OrganelleError
             If a store can't be written to.
         """
-        if self.options.regions.kind == "tiles":
+        plan = self.options.regions
+        if not isinstance(plan, Objects):
             return sum(self._write_tiles(path, table) for path, table in self._items())
-        task = partial(write_objects, writer=self)
+        task = partial(write_objects, writer=self, plan=plan)
         done = on_workers(client, task, run.parts()) if client else map(task, run.parts())
         return sum(done)
 
@@ -118,51 +117,80 @@ class LabelWriter:
             yield path, pd.concat(rows, ignore_index=True)
 
     def _write_tiles(self, path: str, table: pd.DataFrame) -> int:
-        """One pixel a tile; its label is the class, from 1, and one more for those that are unsure."""
-        names = [*self.options.bundle.spec.class_names, UNSURE]
-        called = {name: value for value, name in enumerate(names, start=1)}
-        values = [called.get(name.split("|")[0], 0) for name in table["called"]]
-        rows, row = np.unique(table["y"], return_inverse=True)
-        columns, column = np.unique(table["x"], return_inverse=True)
-        pixels = np.zeros((len(rows), len(columns)), np.uint32)
-        pixels[row, column] = values
-        tile = int(table["height"].iloc[0])
-        labels = ImageLabels(
-            pixels,
-            colours=[(value, _colour(self.options.bundle.spec, name)) for name, value in called.items()],
-            properties=[{"label-value": value, "called": name} for name, value in called.items()],
-            step=float(self.options.regions.stride or tile),
-            offset=(tile - 1) / 2,
-        )
-        write_labels(Path(path), self.name, labels, self.mark)
+        """As `tile_labels`; a field that could not be read gets none: nothing is made in its place."""
+        if not table["called"].any() and not has_image(Path(path)):
+            return 0
+        stride = self.options.regions.stride if isinstance(self.options.regions, Tiles) else None
+        labels = tile_labels(self.options.bundle.spec, table, stride)
+        write_labels(Path(path), self.name, labels, self.mark, self.force)
         return 1
 
 
-def write_objects(part: Part, writer: LabelWriter) -> int:
+def write_objects(part: Part, writer: LabelWriter, plan: Objects) -> int:
     """Write the objects of a part's images, with what they are called; how many images have some."""
     images = part.open()
     table = writer.work.table(part.number)
-    channels = channel_map(writer.options, images)
+    planes = plan.planes(images, channel_map(writer.options, images), part.first)
     done = 0
-    for item, path in enumerate(images.items["path"]):
+    for path, plane in zip(images.items["path"], planes, strict=True):
         rows = table[table["source"] == path] if len(table) else table
-        if not len(rows):
+        if not len(rows) or isinstance(plane, OrganelleError):
             continue
-        plane = label_plane(writer.options.regions, images, item, channels, part.first)
-        spec = writer.options.bundle.spec
-        calls = list(zip(rows["region"], rows["called"], rows["confidence"], strict=True))
-        labels = ImageLabels(
-            plane,
-            colours=[(int(region), _colour(spec, name)) for region, name, _ in calls],
-            properties=[
-                {"label-value": int(region), "called": name, "confidence": round(float(confidence), 4)}
-                for region, name, confidence in calls
-                if np.isfinite(confidence)
-            ],
-        )
-        write_labels(Path(path), writer.name, labels, writer.mark)
+        labels = object_labels(writer.options.bundle.spec, rows, plane)
+        write_labels(Path(path), writer.name, labels, writer.mark, writer.force)
         done += 1
     return done
+
+
+def tile_labels(spec: ModelSpec, table: pd.DataFrame, stride: int | None = None) -> ImageLabels:
+    """One pixel a tile; its label is the class, from 1, and one more for those that are unsure.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the model that answered.
+    table : DataFrame
+        Results of the tiles of one image.
+    stride : int, optional
+        From one tile to the next, in pixels; the tile's side where not given.
+    """
+    called = {name: value for value, name in enumerate([*spec.class_names, UNSURE], start=1)}
+    rows, row = np.unique(table["y"], return_inverse=True)
+    columns, column = np.unique(table["x"], return_inverse=True)
+    pixels = np.zeros((len(rows), len(columns)), np.uint32)
+    pixels[row, column] = [called.get(name.split("|")[0], 0) for name in table["called"]]
+    tile = int(table["height"].iloc[0])
+    return ImageLabels(
+        pixels,
+        colours=[(value, _colour(spec, name)) for name, value in called.items()],
+        properties=[{"label-value": value, "called": name} for name, value in called.items()],
+        step=float(stride or tile),
+        offset=(tile - 1) / 2,
+    )
+
+
+def object_labels(spec: ModelSpec, table: pd.DataFrame, plane: Any) -> ImageLabels:
+    """The objects with what they are called.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the model that answered.
+    table : DataFrame
+        Results of the objects of one image.
+    plane : (Y, X) integer array
+        The objects, by their ``region``.
+    """
+    calls = list(zip(table["region"], table["called"], table["confidence"], strict=True))
+    return ImageLabels(
+        plane,
+        colours=[(int(region), _colour(spec, name)) for region, name, _ in calls],
+        properties=[
+            {"label-value": int(region), "called": name, "confidence": round(float(confidence), 4)}
+            for region, name, confidence in calls
+            if np.isfinite(confidence)
+        ],
+    )
 
 
 def _colour(spec: ModelSpec, called: str) -> str:

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_organelle.distribute.answer import answer_part, channel_map
 from napari_organelle.distribute.join import join
 from napari_organelle.distribute.options import PartOptions
-from napari_organelle.distribute.regions import count_regions
-from napari_organelle.distribute.sources import Source
+from napari_organelle.distribute.sources import ImageSource, find_sources
 from napari_organelle.distribute.split import Part, iter_parts
 from napari_organelle.distribute.work import Summary, WorkFolder
 from napari_organelle.distribute.workers import on_workers
 from napari_organelle.errors import OrganelleError, ReadError
-from napari_organelle.model.dense_report import DenseReport
+from napari_organelle.files import give_name
+from napari_organelle.locks import RunLock
+from napari_organelle.model.agreement import Agreement
 from napari_organelle.prepare.channels import ChannelMap
 
 if TYPE_CHECKING:
     from distributed import Client
 
 KEPT = 20
+"""Sentences that are told unless more is asked for."""
+
+MAX_KEPT = 10_000
 """Sentences that are kept; the others are counted."""
 
 
@@ -36,17 +40,17 @@ class Sentences:
 
     def add(self, sentence: str) -> None:
         self.count += 1
-        if len(self.first) < KEPT:
+        if len(self.first) < MAX_KEPT:
             self.first.append(sentence)
 
 
 @dataclass
-class Run:
+class LargeRun:
     """What is classified, how, and what came of it so far.
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of ImageSource
         In the order of the results.
     options : PartOptions
         Of every part.
@@ -54,20 +58,34 @@ class Run:
         Table to write, CSV or Parquet.
     notes, failed : Sentences
         For the user: on regions without an answer, and on what was skipped.
-    dense : DenseReport
+    agreement : Agreement
         How well dense tiles agree with single ones, over all parts so far.
+    rows, unread : int
+        Regions so far, and those among them that could not be read.
+    replace : bool
+        Whether an output that is there is replaced.
     """
 
-    sources: Sequence[Source]
+    sources: Sequence[ImageSource]
     options: PartOptions
     output: Path
     notes: Sentences = field(default_factory=Sentences)
     failed: Sentences = field(default_factory=Sentences)
-    dense: DenseReport = field(default_factory=DenseReport)
+    agreement: Agreement = field(default_factory=Agreement)
+    rows: int = 0
+    unread: int = 0
+    replace: bool = False
+    _lock: RunLock | None = None
 
-    @property
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """All that results depend on, ready for JSON, as it was when it was asked for first."""
+        inputs = {f"input {source.name}": source.state for source in self.sources}
+        return {**self.options.describe(), **inputs}
+
+    @cached_property
     def work(self) -> WorkFolder:
-        return WorkFolder.beside(self.output)
+        return WorkFolder.beside(self.output, self.plan)
 
     @property
     def partial_output(self) -> Path:
@@ -75,7 +93,12 @@ class Run:
         return self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
 
     def begin(self, force: bool = False) -> int:
-        """Make the work folder, or go on with it.
+        """Make the work folder, or go on with it; other runs are kept out until `close` or `finish`.
+
+        Parameters
+        ----------
+        force : bool
+            Whether the output, and parts of another run, are replaced.
 
         Returns
         -------
@@ -85,14 +108,26 @@ class Run:
         Raises
         ------
         OrganelleError
-            As for `WorkFolder.begin`.
+            As for `WorkFolder.begin`, and if there is a partial table that no run wrote.
         """
-        return self.work.begin(self.plan(), force)
+        self.replace = force
+        partial = self.partial_output
+        if partial.exists() and not force and not self.work.owns(partial):
+            raise OrganelleError(
+                f"{partial} is there already, and no run that was stopped has written it: move it, or choose "
+                "another output."
+            )
+        self._lock = self.work.begin(self.plan, force)
+        if self._lock.note:
+            self.notes.add(self._lock.note)
+        return len(list(self.work.tables()))
 
-    def plan(self) -> dict[str, Any]:
-        """All that results depend on, ready for JSON."""
-        inputs = {f"input {source.name}": source.state for source in self.sources}
-        return {**self.options.describe(), **inputs}
+    def close(self) -> None:
+        """Let other runs write to the output; the parts stay, and where there are none, nothing does."""
+        if self._lock and not self._lock.is_released:
+            if not self.work.has_parts():
+                self.work.remove(self._lock)
+            self._lock.release()
 
     def answer(
         self, client: Client | None = None, progress: Callable[[int], object] | None = None
@@ -121,10 +156,12 @@ class Run:
         for summary in done:
             for note in summary.notes:
                 self.notes.add(note)
-            if summary.failed:
-                self.failed.add(summary.failed)
-            if summary.dense:
-                self.dense += summary.dense
+            for sentence in filter(None, (summary.failed, *summary.skipped)):
+                self.failed.add(sentence)
+            self.rows += summary.rows
+            self.unread += summary.unread
+            if summary.agreement:
+                self.agreement += summary.agreement
             yield summary
 
     def finish(self) -> int:
@@ -133,16 +170,35 @@ class Run:
         Returns
         -------
         int
-            Rows; where there are none, nothing is written.
+            Rows; 0 where there are none, or not one could be read: then nothing is written.
 
         Raises
         ------
         OrganelleError
-            If the disk refuses; the parts stay.
+            If a file of that name came up meanwhile, another run took over, or the disk refuses; the parts
+            stay.
         """
-        rows = join(self.work.tables(), self.output)
-        self.partial_output.unlink(missing_ok=True)
-        self.work.remove()
+        if self._lock:
+            self._lock.require()
+        table = self.work.path / f"table{self.output.suffix}"
+        unreadable = self.unread > 0 and self.unread == self.rows
+        rows = 0 if unreadable else join(self.work.tables(), table)
+        if rows:
+            try:
+                give_name(table, self.output, replace=self.replace)
+            except FileExistsError as error:
+                raise OrganelleError(
+                    f"{self.output} came up while this run was working, and stays. Its parts are kept in "
+                    f"{self.work.path}: move that file, or add --force, and repeat the command."
+                ) from error
+            except OSError as error:
+                raise OrganelleError(
+                    f"the table can't be written to {self.output}: {error}. Its parts are kept in "
+                    f"{self.work.path}: repeat the command."
+                ) from error
+        if self.work.owns(self.partial_output):
+            self.partial_output.unlink(missing_ok=True)
+        self.work.remove(self._lock)
         return rows
 
     def keep(self) -> int:
@@ -152,8 +208,16 @@ class Run:
         -------
         int
             Its rows.
+
+        Raises
+        ------
+        OrganelleError
+            If there is a table of that name that no run wrote, or the disk refuses.
         """
-        return join(self.work.tables(unfinished=True), self.partial_output)
+        table = self.work.path / f"partial{self.output.suffix}"
+        if rows := join(self.work.tables(unfinished=True), table):
+            self.work.put_partial(table, self.partial_output, self.replace)
+        return rows
 
     def _one_by_one(self, progress: Callable[[int], object] | None) -> Iterator[Summary]:
         for part in self._parts_and_failures():
@@ -181,8 +245,10 @@ class Run:
                 yield part
 
 
-def survey(source: Source, options: PartOptions) -> tuple[int, ChannelMap]:
-    """About how many regions a source has (of objects: items), and its channels, from its first set.
+def survey(source: ImageSource, options: PartOptions) -> tuple[int, ChannelMap, str]:
+    """About how many regions a source has (items where they are found), its channels, and what is doubtful.
+
+    All of it from the first set.
 
     Raises
     ------
@@ -195,6 +261,60 @@ def survey(source: Source, options: PartOptions) -> tuple[int, ChannelMap]:
             error = images
             continue
         channels = channel_map(options, images)
-        regions = count_regions(options.regions, images, options.bundle.spec)
-        return regions * max(1, source.items) // len(images), channels
+        plan = options.regions_of(images)
+        count = plan.count(images)
+        regions = len(images) if plan.is_found or count is None else count
+        return regions * max(1, source.items) // len(images), channels, options.doubt(images)
     raise error
+
+
+OnSource = Callable[[ImageSource, ChannelMap, int, str], object]
+
+
+def plan_run(
+    paths: Sequence[str], options: PartOptions, output: Path, on_source: OnSource | None = None
+) -> tuple[LargeRun, int]:
+    """A run over paths, and about how many regions it has; paths that can't be classified are in `failed`.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, folders and lists.
+    options, output
+        As for `LargeRun`.
+    on_source : callable, optional
+        Takes each source that can be classified, its channels, its regions, and what is doubtful of it.
+
+    Raises
+    ------
+    OrganelleError
+        If not one path can be classified, or the regions are those of one set and there are more.
+    """
+    sources: list[ImageSource] = []
+    errors: list[OrganelleError] = []
+    total = 0
+    for source in find_sources(paths):
+        if isinstance(source, OrganelleError):
+            errors.append(source)
+            continue
+        try:
+            regions, channels, doubt = survey(source, options)
+        except OrganelleError as error:
+            errors.append(error)
+            continue
+        sources.append(source)
+        total += regions
+        if on_source is not None:
+            on_source(source, channels, regions, doubt)
+    if not sources:
+        raise errors[0]
+    if len(sources) + len(errors) > 1 and (name := options.regions.one_set):
+        raise OrganelleError(
+            f"{name} tells the regions of one image set, and there are {len(sources) + len(errors)}. "
+            "Classify them one by one, or name the images: by a column 'item' in a table, or by a folder "
+            "with a file of labels for each image."
+        )
+    run = LargeRun(sources, options, output)
+    for failed in errors:
+        run.failed.add(str(failed))
+    return run, total

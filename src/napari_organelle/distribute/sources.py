@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain
 from pathlib import Path
 
-from napari_organelle.distribute.options import file_state
+from napari_organelle.distribute.options import digest, file_state, files_state
 from napari_organelle.errors import ReadError
-from napari_organelle.read import deepyeast
-from napari_organelle.read.decode import SUFFIXES
-from napari_organelle.read.image_file import is_zarr, picture_facts
+from napari_organelle.outside import opening
+from napari_organelle.read.files.image_file import group_files, is_zarr
+from napari_organelle.read.folders.plain import images_beside_masks, pictures
 from napari_organelle.read.image_set import ImageSet
-from napari_organelle.read.listing import scan, strays
-from napari_organelle.read.open import find_reader, open_image_set
+from napari_organelle.read.labels.beside import with_masks
+from napari_organelle.read.open import SET_READERS, find_reader, open_image_set
+from napari_organelle.read.yeast import deepyeast
 
 LINES = 1024
 """Lines of a list that are opened at once."""
 
 FILES = 256
 """Files of a folder that are opened at once."""
+
+LABELS = "labels"
+"""Folder of an OME-Zarr image for what is made from its pixels, also by a run that is under way."""
 
 SHOWN_PROBLEMS = 3
 """Of what is wrong with a set."""
@@ -31,7 +35,7 @@ Sets = Iterator[ImageSet | ReadError]
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """What a path holds.
 
     Parameters
@@ -55,17 +59,17 @@ class Source:
     problems: tuple[str, ...] = ()
 
 
-def find_sources(paths: Sequence[str]) -> Iterator[Source | ReadError]:
+def find_sources(paths: Sequence[str]) -> Iterator[ImageSource | ReadError]:
     """A source for each path, made absolute for workers; files that make up one set are one.
 
     Yields
     ------
-    Source or ReadError
+    ImageSource or ReadError
         The error where a path is not there or nothing that a reader knows.
     """
     places = [Path(path).expanduser().absolute() for path in paths]
     why_apart: tuple[str, ...] = ()
-    if len(places) > 1 and all(place.is_file() for place in places):
+    if len(places) > 1 and all(map(os.path.isfile, places)):
         try:
             yield _opened(open_image_set(places))
             return
@@ -73,7 +77,8 @@ def find_sources(paths: Sequence[str]) -> Iterator[Source | ReadError]:
             why_apart = (f"read one by one: {error}",)
     for place in places:
         try:
-            source = _find(place)
+            with opening(place):
+                source = _find(place)
         except ReadError as error:
             yield error
             continue
@@ -81,65 +86,64 @@ def find_sources(paths: Sequence[str]) -> Iterator[Source | ReadError]:
         why_apart = ()
 
 
-def _find(path: Path) -> Source:
+def _find(path: Path) -> ImageSource:
     if path.is_file() and deepyeast.matches(path):
         lines, distinct = deepyeast.count_list(path)
         if lines > LINES and distinct:
-            return Source(str(path), lines, file_state(path), lambda: deepyeast.iter_list(path, LINES))
-    if path.is_dir() and find_reader(path) is None and (source := _folder(path)):
+            state = f"{file_state(path)}, {files_state(deepyeast.list_files(path))}"
+            return ImageSource(str(path), lines, state, lambda: deepyeast.iter_list(path, LINES))
+    if path.is_dir() and find_reader(path, SET_READERS) is None and (source := _folder(path)):
         return source
     return _opened(open_image_set(path))
 
 
-def _opened(images: ImageSet) -> Source:
+def _opened(images: ImageSet) -> ImageSource:
     names = images.items[["item", "path", "height", "width"]].itertuples(index=False)
     file = file_state(images.source) if images.source and images.source.is_file() else str(images.source)
-    state = f"{file}, {len(images)} items, {_digest(map(str, names))}"
+    state = f"{file}, {len(images)} items, {digest(map(str, names))}, {files_state(_files(images))}"
     problems = images.problems[:SHOWN_PROBLEMS]
-    return Source(str(images.source or "images"), len(images), state, lambda: iter([images]), problems)
+    return ImageSource(str(images.source or "images"), len(images), state, lambda: iter([images]), problems)
 
 
-def _folder(folder: Path) -> Source | None:
+def _folder(folder: Path) -> ImageSource | None:
     """The images of a folder that is no set; None where there are none."""
-    names = sorted(entry.name for entry in scan(folder) if _is_image(entry.name, entry.is_dir(), folder))
-    if not names:
+    if is_zarr(folder) or images_beside_masks(folder):
         return None
-    known = set(names)
-    others = [entry.name for entry in scan(folder) if entry.name not in known and entry.is_file()]
-    state = f"{folder.absolute()}, {len(names)} files, {_digest(names)}"
+    files, problems = pictures(folder)
+    if not files:
+        return None
+    state = f"{folder.absolute()}, {len(files)} files, {files_state(files)}"
 
     def sets() -> Sets:
-        for start in range(0, len(names), FILES):
-            yield from open_files([folder / name for name in names[start : start + FILES]])
+        for start in range(0, len(files), FILES):
+            for images in open_files(files[start : start + FILES]):
+                yield images if isinstance(images, ReadError) else with_masks(images, folder)
 
-    return Source(str(folder), len(names), state, sets, tuple(strays(folder, others)))
-
-
-def _is_image(name: str, is_folder: bool, folder: Path) -> bool:
-    return is_zarr(folder / name) if is_folder else name.lower().endswith(SUFFIXES)
+    return ImageSource(str(folder), len(files), state, sets, tuple(problems))
 
 
 def open_files(paths: Sequence[Path]) -> Sets:
     """Files as sets: neighbours of one picture each that are alike together, everything else one by one."""
-    for facts, group in groupby(paths, key=_facts):
-        files = list(group)
-        for chosen in [files] if facts else [[file] for file in files]:
-            try:
-                yield open_image_set(chosen)
-            except ReadError as error:
-                yield error
+    for files in group_files(paths):
+        try:
+            yield open_image_set(files)
+        except ReadError as error:
+            yield error
 
 
-def _facts(path: Path) -> tuple[object, ...]:
-    """What pictures of one set share; nothing for a stack, a Zarr or a broken file."""
-    try:
-        return () if path.is_dir() else picture_facts(path)
-    except ReadError:
-        return ()
-
-
-def _digest(names: Iterable[str]) -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    for name in names:
-        digest.update(f"{name}\n".encode())
-    return digest.hexdigest()
+def _files(images: ImageSet) -> Iterator[Path]:
+    """Everything that the pixels of a set lie in; the files of a Zarr, but for labels inside it."""
+    used: list[Iterable[str]] = [images.items["path"]]
+    used += [chain.from_iterable(files.paths) for files in (images.files, images.mask_files) if files]
+    walked: set[Path] = set()
+    for name in dict.fromkeys(filter(None, chain.from_iterable(used))):
+        path = Path(name)
+        if not path.is_dir():
+            yield path
+            continue
+        if not walked.isdisjoint(path.parents):
+            continue
+        walked.add(path)
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(name for name in folders if name != LABELS)
+            yield from (Path(folder, file) for file in sorted(files))

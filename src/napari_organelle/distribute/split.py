@@ -8,23 +8,14 @@ from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from napari_organelle.distribute.options import PartOptions
-from napari_organelle.distribute.regions import count_regions, iter_regions
-from napari_organelle.distribute.sources import Source
+from napari_organelle.distribute.sources import ImageSource
 from napari_organelle.errors import OrganelleError
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
-
-REGIONS = 1024
-"""Regions of a part: a multiple of every batch, so that a row's batch, and its numbers, are those of a run
-in one piece."""
-
-TILES = 4096
-"""Tiles of a part: more, for neighbours are read together. Dense ones are cut after whole rows of blocks."""
-
-OBJECT_ITEMS = 16
-"""Items of a part whose objects are found."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +77,7 @@ class Part:
         )
 
 
-def iter_parts(sources: Iterable[Source], options: PartOptions) -> Iterator[Part | OrganelleError]:
+def iter_parts(sources: Iterable[ImageSource], options: PartOptions) -> Iterator[Part | OrganelleError]:
     """All parts of a run in order, made when their turn comes.
 
     Yields
@@ -110,21 +101,34 @@ def iter_parts(sources: Iterable[Source], options: PartOptions) -> Iterator[Part
 
 
 def _split(images: ImageSet, options: PartOptions, first: int) -> Iterator[Part]:
-    wanted, spec = options.regions, options.bundle.spec
-    if wanted.kind == "objects":
-        count_regions(wanted, images, spec)
-        for start in range(0, len(images), OBJECT_ITEMS):
-            stop = min(start + OBJECT_ITEMS, len(images))
+    plan = options.regions_of(images)
+    plan.count(images)
+    if plan.is_found:
+        for start in range(0, len(images), plan.part_size):
+            stop = min(start + plan.part_size, len(images))
             yield Part(0, _span(images, start, stop), first + start, None)
         return
-    most = TILES if wanted.kind == "tiles" else REGIONS
-    for regions in iter_regions(wanted, images, spec, most, first, options.dense):
+    ends = plan.part_ends(images, options.bundle.spec.pixels.input_size)
+    for begin, end in _runs(ends, plan.part_size):
+        regions = plan.make(images, start=begin, stop=end, first=first)
         start, stop = int(regions.windows[:, 0].min()), int(regions.windows[:, 0].max()) + 1
+        # a part has only the items that it needs, counted from 0
         regions.windows[:, 0] -= start
         yield Part(0, _span(images, start, stop), first + start, regions)
 
 
+def _runs(ends: np.ndarray, largest: int) -> Iterator[tuple[int, int]]:
+    """Consecutive runs that stop at one of `ends`: the last within `largest`, or the next where none is."""
+    start = 0
+    while start < ends[-1]:
+        after, within = np.searchsorted(ends, [start, start + largest], side="right")
+        stop = int(ends[max(after, within - 1)])
+        yield start, stop
+        start = stop
+
+
 def _span(images: ImageSet, start: int, stop: int) -> ImageSet | ArraySpan:
+    # an array that came from a file would be pickled whole: a worker opens the file instead
     if images.files is None and images.source is not None:
         return ArraySpan(images.source, start, stop)
     return images.span(start, stop)

@@ -27,6 +27,9 @@ RETRIES = 2
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 """Environment variables by which libraries learn how many threads they may start."""
 
+HERE = "127.0.0.1"
+"""Where local workers listen: no other computer reaches them, and no other user without their certificate."""
+
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """What a local worker runs when it starts: Ctrl-C reaches all processes of a terminal, and the command stops
 its workers by itself."""
@@ -35,6 +38,9 @@ its workers by itself."""
 @contextmanager
 def workers(count: int | None = None, scheduler: str | None = None) -> Generator[Client]:
     """A client of `count` processes on this machine, or of a scheduler that is running.
+
+    Processes here listen on the loopback interface only, speak TLS with a certificate that is made for this
+    run, and show no dashboard.
 
     Parameters
     ----------
@@ -49,8 +55,9 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
         If dask.distributed is not installed, or the scheduler does not answer.
     """
     try:
+        import cryptography  # noqa: F401
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client, LocalCluster, Security
     except ImportError as error:
         raise OrganelleError(
             "Workers need dask.distributed: type  pip install 'napari-organelle[distributed]'"
@@ -73,6 +80,8 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
                         "TF_NUM_INTEROP_THREADS": "1",
                         "DASK_LOGGING__DISTRIBUTED": "critical",
                     },
+                    "distributed.scheduler.http.routes": [],
+                    "distributed.worker.http.routes": [],
                     "distributed.worker.preload": [DEAF, *dask.config.get("distributed.worker.preload", [])],
                 }
             )
@@ -82,7 +91,10 @@ def workers(count: int | None = None, scheduler: str | None = None) -> Generator
                 n_workers=count,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=":0",
+                host=HERE,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": f"{HERE}:0"},
+                security=Security.temporary(),
                 silence_logs=logging.CRITICAL,
             )
         )

@@ -13,7 +13,7 @@ from napari_organelle.errors import DeviceError
 
 LIST_DEVICES = """
 import json
-from napari_organelle.model.device import available_devices, describe
+from napari_organelle.model.engine.device import available_devices, describe
 print(json.dumps([[device.name, describe(device)] for device in available_devices()]))
 """
 POLL_SECONDS = 0.1

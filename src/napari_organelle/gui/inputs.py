@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_organelle.prepare.channels import Slot, guess_channels
+from napari_organelle.prepare.channels import Slot, bind_channels
 from napari_organelle.read.image_set import Channel, ImageSet
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
 METADATA = "napari_organelle"
@@ -39,6 +40,38 @@ class ChannelOption:
         return self.layer.name if self.index is None else f"{self.layer.name} [{self.channel.name}]"
 
 
+def is_input(layer: Layer) -> bool:
+    """Whether a layer is an image that may be classified: one that is no result."""
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and "result" not in layer.metadata.get(METADATA, {})
+
+
+def add_layer(viewer: ViewerModel, layer: Layer) -> None:
+    """Add a layer to a viewer, whatever it displays.
+
+    In 3D display napari asks a layer that becomes the active one what lies under the mouse, and fails where
+    the mouse has not moved over the canvas yet; the layer is there by then.
+    """
+    try:
+        viewer.add_layer(layer)
+    except TypeError:
+        if layer not in viewer.layers:
+            raise
+
+
+def add_unselected(viewer: ViewerModel, layer: Layer) -> None:
+    """As `add_layer`; which layers are selected stays."""
+    # from the wrapper that napari puts around a plugin's viewer the selection would get wrapped layers
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    selection = viewer.layers.selection
+    chosen, active = list(selection), selection.active
+    add_layer(viewer, layer)
+    selection.clear()
+    selection.update(chosen)
+    selection.active = active
+
+
 def full_data(layer: Layer) -> Any:
     """The layer's array at full resolution."""
     return layer.data[0] if layer.multiscale else layer.data
@@ -66,13 +99,21 @@ def pixel_size_um(layer: Layer) -> float | None:
 
 
 def guess_channel_axis(layer: Image) -> int | None:
-    """The axis before y and x that is called a channel's; else the only one, if it is short and nameless."""
-    labels = [str(label).casefold() for label in layer.axis_labels[: len(spatial_shape(layer)) - 2]]
+    """The axis before y and x that is called a channel's; else, where axes are nameless, the only short one.
+
+    Of a stack whose axes are in the usual order T, C, Z, Y, X, the one called C is taken where it is short.
+    """
+    leading = spatial_shape(layer)[:-2]
+    labels = [str(label).casefold() for label in layer.axis_labels[: len(leading)]]
     for axis, label in enumerate(labels):
         if label in ("c", "ch", "channel", "channels"):
             return axis
-    nameless = len(labels) == 1 and labels[0].lstrip("-").isdigit() and not layer.rgb
-    return 0 if nameless and 1 < spatial_shape(layer)[0] <= MOST_CHANNELS else None
+    if layer.rgb or not all(label.lstrip("-").isdigit() for label in labels):
+        return None
+    short = [axis for axis, length in enumerate(leading) if 1 < length <= MOST_CHANNELS]
+    if len(leading) == len("TCZ") and 1 in short:
+        return 1
+    return short[0] if len(short) == 1 else None
 
 
 def channel_options(layer: Image, channel_axis: int | None) -> list[ChannelOption]:
@@ -80,9 +121,18 @@ def channel_options(layer: Image, channel_axis: int | None) -> list[ChannelOptio
     if layer.rgb:
         return [ChannelOption(layer, index, Channel(name, name)) for index, name in enumerate(RGB)]
     if channel_axis is None or channel_axis >= len(spatial_shape(layer)) - 2:
-        return [ChannelOption(layer, None, Channel(layer.name, str(layer.colormap.name)))]
+        return [ChannelOption(layer, None, _channel(layer))]
     count = spatial_shape(layer)[channel_axis]
     return [ChannelOption(layer, index, Channel(f"channel {index}")) for index in range(count)]
+
+
+def _channel(layer: Image) -> Channel:
+    """The set's own where our reader opened the layer; a layer's colormap may be anyone's choice."""
+    images = image_set_of(layer)
+    index = layer.metadata.get(METADATA, {}).get("channel")
+    if images is None or index is None:
+        return Channel(layer.name, str(layer.colormap.name))
+    return replace(images.channels[index], name=layer.name)
 
 
 def guess_binding(
@@ -103,13 +153,16 @@ def guess_binding(
     own = [option for option in options if option.layer is reference]
     if len(slots) == len(own) == 1:
         return [own[0]]
-    together = [option for option in options if _belong_together(option.layer, reference)]
+    together = [option for option in options if belong_together(option.layer, reference)]
     candidates = own if len(own) > 1 else together
-    chosen = guess_channels(slots, [option.channel for option in candidates]).indices
+    chosen = bind_channels(slots, [option.channel for option in candidates]).indices
     return [None if index is None else candidates[index] for index in chosen]
 
 
-def _belong_together(layer: Image, reference: Image) -> bool:
+def belong_together(layer: Image, reference: Image) -> bool:
+    """Whether two layers may be channels of one image: opened together, or of one shape."""
+    if layer is reference:
+        return True
     one, other = image_set_of(layer), image_set_of(reference)
     if one is not None or other is not None:
         return one is other

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from napari.components import ViewerModel
 from napari.layers import Layer
 from qtpy.QtCore import Signal
 
 from napari_organelle.gui.fields import ObjectCombo
+from napari_organelle.gui.inputs import METADATA
+from napari_organelle.gui.viewer_events import ViewerEvents
 
 
 class LayerCombo(ObjectCombo):
-    """The layers of some types, top one first; it keeps its choice while that layer is there.
+    """The layers of some types, top one first and results last; it keeps its choice while it is there.
 
     Parameters
     ----------
-    viewer : ViewerModel
-        Whose layers are offered.
+    events : ViewerEvents
+        Of the viewer whose layers are offered.
     types : tuple of layer classes
         Which of them.
     tooltip : str
@@ -26,19 +25,19 @@ class LayerCombo(ObjectCombo):
 
     chosen = Signal()
 
-    def __init__(self, viewer: ViewerModel, types: tuple[type[Layer], ...], tooltip: str = "") -> None:
+    def __init__(self, events: ViewerEvents, types: tuple[type[Layer], ...], tooltip: str = "") -> None:
         super().__init__(tooltip)
-        self._viewer = viewer
+        self._viewer = events.viewer
         self._types = types
         self._last: Layer | None = None
-        for event in self._events():
-            event.connect(self.refresh)
+        events.on_layers(self.refresh)
         self.currentIndexChanged.connect(self._tell)
         self.refresh()
 
     def refresh(self, _event: object = None) -> None:
         """Offer the layers that are there now."""
         layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._types)]
+        layers.sort(key=_is_result)
         self.offer(layers, lambda layer: layer.name)
         self._tell()
 
@@ -47,16 +46,11 @@ class LayerCombo(ObjectCombo):
         self.choose(layer)
         self._tell()
 
-    def disconnect_viewer(self) -> None:
-        """Stop listening; for a widget that closes."""
-        for event in self._events():
-            event.disconnect(self.refresh)
-
-    def _events(self) -> tuple[Any, ...]:
-        events = self._viewer.layers.events
-        return events.inserted, events.removed, events.reordered, events.renamed
-
     def _tell(self, _index: int = 0) -> None:
         if self.value != self._last:
             self._last = self.value
             self.chosen.emit()
+
+
+def _is_result(layer: Layer) -> bool:
+    return "result" in layer.metadata.get(METADATA, {})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_organelle.errors import OrganelleWarning, ReadError
-from napari_organelle.read.contrast import contrast_limits
+from napari_organelle.read.files.contrast import contrast_limits
 from napari_organelle.read.image_set import LABEL_SEPARATOR, ImageSet
 from napari_organelle.read.open import SET_READERS, find_reader, open_image_set
 

@@ -11,8 +11,10 @@ from napari.utils import cancelable_progress
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.readers import LayerData, image_set_layers, read_layers
-from napari_organelle.read.deepyeast import CHANNELS as YEAST_CHANNELS
-from napari_organelle.read.deepyeast_download import (
+from napari_organelle.read.hpa.atlas import CHANNELS as HPA_CHANNELS
+from napari_organelle.read.image_set import ImageSet
+from napari_organelle.read.yeast.deepyeast import CHANNELS as YEAST_CHANNELS
+from napari_organelle.read.yeast.download import (
     MAIN,
     SERVER,
     DownloadReport,
@@ -20,8 +22,6 @@ from napari_organelle.read.deepyeast_download import (
     download,
     downloaded,
 )
-from napari_organelle.read.hpa import CHANNELS as HPA_CHANNELS
-from napari_organelle.read.image_set import ImageSet
 
 SEED = 2019
 CROPS = 240
@@ -51,23 +51,28 @@ def yeast_field() -> list[LayerData]:
         field.pixels[np.newaxis], YEAST_CHANNELS, name="yeast field", pixel_size_um=field.pixel_size_um
     )
     layers = image_set_layers(replace(images, kind="sample", masks=field.masks[np.newaxis]))
-    organelles = {"index": list(field.organelles), "organelle": list(field.organelles.values())}
+    return _with_organelles(layers, field.organelles)
+
+
+def _with_organelles(layers: list[LayerData], organelles: dict[int, str]) -> list[LayerData]:
+    """Layers whose labels' features name the organelle of each cell."""
+    features = {"index": list(organelles), "organelle": list(organelles.values())}
     return [
-        (data, options | ({"features": organelles} if kind == "labels" else {}), kind)
+        (data, options | ({"features": features} if kind == "labels" else {}), kind)
         for data, options, kind in layers
     ]
 
 
 def hpa_field() -> list[LayerData]:
-    """A field of human cells under the Atlas's four stains, with their masks."""
-    from napari_organelle.simulate.hpa import simulate_hpa_field
+    """A field of human cells under the Atlas's four stains, six proteins side by side, with their masks."""
+    from napari_organelle.simulate.hpa import MIXED, simulate_hpa_field
 
-    field = simulate_hpa_field(seed=SEED)
+    field = simulate_hpa_field(seed=SEED, protein=MIXED)
     images = ImageSet.from_array(
         field.pixels[np.newaxis], HPA_CHANNELS, name="human cells", pixel_size_um=field.pixel_size_um
     )
-    items = images.items.assign(label=field.protein)
-    return image_set_layers(replace(images, kind="sample", items=items, masks=field.masks[np.newaxis]))
+    layers = image_set_layers(replace(images, kind="sample", masks=field.masks[np.newaxis]))
+    return _with_organelles(layers, field.organelles)
 
 
 def deepyeast() -> list[LayerData]:

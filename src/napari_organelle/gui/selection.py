@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,10 @@ class Selection:
         """What is classified, lazily: the set that our reader opened, or the channels in use."""
         if (source := self._reader_set()) is not None:
             alone = not self.whole_stack and len(source) > 1
-            return _one_item(source, self.current[self.item_axes[0]]) if alone else source
+            if not alone:
+                return source
+            item = self.current[self.item_axes[0]]
+            return source.span(item, item + 1)
         planes = [self.planes(option) for option in self._used()]
         if len(planes) == 1:
             data = planes[0][:, None]
@@ -112,7 +116,15 @@ class Selection:
             tuple(option.channel for option in self._used()),
             name=self.reference.name,
             pixel_size_um=pixel_size_um(self.reference),
+            source=file_of(self.reference),
         )
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that the channels in use come from; none where one of them is in no file."""
+        if (source := self._reader_set()) is not None:
+            return () if source.source is None else (source.source,)
+        found = [file_of(option.layer) for option in self._used()]
+        return tuple(dict.fromkeys(path for path in found if path is not None)) if all(found) else ()
 
     def planes(self, option: ChannelOption) -> Any:
         """One channel of the slices that are classified, (N, Y, X), not copied."""
@@ -222,12 +234,10 @@ def _shows(layer: Image, source: ImageSet) -> bool:
     return type(data) is type(given) and data.shape == given.shape and data.dtype == given.dtype
 
 
-def _one_item(source: ImageSet, row: int) -> ImageSet:
-    files = source.files
-    if files is not None:
-        files = replace(files, paths=files.paths[row : row + 1], sizes=files.sizes[row : row + 1])
-    items = source.items.iloc[[row]].reset_index(drop=True)
-    return replace(source, data=source.data[row : row + 1], items=items, files=files, masks=None)
+def file_of(layer: Layer) -> Path | None:
+    """The file that napari has read a layer from, if any."""
+    path = layer.source.path
+    return Path(path) if path else None
 
 
 def placement_of(layer: Layer, shape: tuple[int, ...], leading: tuple[AxisUse, ...] = ()) -> Placement:

@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from napari_organelle.gui.classify.request import ClassifyRequest
-from napari_organelle.model.bundle import ModelBundle
-
-VGG16_MACS = 15.3e9
-"""Multiplications of VGG16's convolutions for one image of 224 x 224 pixels."""
-
-MACS_PER_SECOND = {"cpu": 50e9, "openvino": 80e9, "gpu": 4e12}
-"""Per core, and per GPU: rough, until a run has been timed."""
-
-START_SECONDS = 8
-NOUNS = {"image": "image", "slices": "slice", "tiles": "tile", "objects": "object", "points": "point"}
 
 
 class Speed:
-    """Seconds a region, measured where a model has run on a device, else guessed from the network's size."""
+    """How long a region took where a model has run on a device; nothing is said of what has not run yet."""
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[str, int, str], float] = {}
+        self._measured: dict[tuple[object, ...], float] = {}
 
-    def learn(self, bundle: ModelBundle, device: str, seconds_per_region: float) -> None:
+    def learn(self, request: ClassifyRequest, device: str, seconds_per_region: float) -> None:
         """Remember what a run took."""
-        self._measured[bundle.id, bundle.spec.views, device] = seconds_per_region
+        self._measured[_work(request, device)] = seconds_per_region
 
-    def seconds(self, bundle: ModelBundle, device: str, count: int) -> float:
-        """About how long `count` regions take, with the start of Keras where it hasn't started yet."""
-        spec = bundle.spec
-        start = 0 if "keras" in sys.modules else START_SECONDS
-        each = self._measured.get((bundle.id, spec.views, device))
-        if each is None:
-            macs = VGG16_MACS * (spec.pixels.input_size / 224) ** 2 * spec.network.width**2 * spec.views
-            kind = device.partition(":")[0]
-            units = 1 if kind == "gpu" else os.cpu_count() or 1
-            each = macs / (units * MACS_PER_SECOND.get(kind, MACS_PER_SECOND["cpu"]))
-        return start + count * each
+    def seconds(self, request: ClassifyRequest, device: str, count: int | None) -> float | None:
+        """About how long `count` regions take once the model is loaded; None where it was not measured."""
+        each = self._measured.get(_work(request, device))
+        return None if each is None or count is None else count * each
+
+
+def _work(request: ClassifyRequest, device: str) -> tuple[object, ...]:
+    """What decides how long a region takes."""
+    dense = request.plan if request.plan.is_dense else None
+    return request.bundle.id, request.bundle.spec.views, device, dense
 
 
 def status_line(request: ClassifyRequest, device: str, seconds: float | None, count: int | None) -> str:
     """What Run will do: regions, model, image, channels, device, time."""
-    kind = request.plan.kind
-    many = (
-        f"{count:,} {NOUNS[kind]}{'' if count == 1 else 's'}" if count is not None else f"all {NOUNS[kind]}s"
-    )
+    noun = request.plan.noun
+    many = f"all {noun}s" if count is None else f"{count:,} {noun}{'' if count == 1 else 's'}"
     items, _, height, width = request.images.data.shape
     slices = f"{items:,} x " if items > 1 else ""
     channels = request.channel_map

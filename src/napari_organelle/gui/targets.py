@@ -6,11 +6,11 @@ Classes are kept in the layer's own ``features["class"]``, ``""`` where there is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
-from napari.layers import Labels, Points
+from napari.layers import Labels, Layer, Points
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_organelle.errors import RegionError
@@ -23,6 +23,38 @@ SELECTED = (1.0, 1.0, 1.0, 1.0)
 CONTOUR_PX = 2
 LARGEST_CONTOURED = 2**24
 SAME_POINT_PX = 0.5
+ORDER_SEED = 1
+LARGEST_OBJECT_PX = 512
+
+
+class Targets(Protocol):
+    """What an Annotator asks of what it labels; a key tells one of them from the others."""
+
+    @property
+    def kind(self) -> Literal["object", "point"]: ...
+
+    @property
+    def layer(self) -> Layer: ...
+
+    def keys(self) -> list[int]: ...
+
+    def number(self, key: int) -> int: ...
+
+    def classes(self) -> dict[int, str]: ...
+
+    def set_classes(self, classes: Mapping[int, str]) -> None: ...
+
+    def selected(self) -> list[int]: ...
+
+    def select(self, key: int) -> None: ...
+
+    def position(self, key: int) -> tuple[float, ...]: ...
+
+    def find(self, position: tuple[float, ...]) -> int | None: ...
+
+    def add(self, positions: Iterable[tuple[float, ...]]) -> None: ...
+
+    def show(self, colours: Mapping[str, str]) -> None: ...
 
 
 class ObjectTargets:
@@ -61,7 +93,20 @@ class ObjectTargets:
         self.layer.features = features.assign(**{CLASS: features[CLASS].fillna("").astype(str)})
 
     def keys(self) -> list[int]:
-        return list(self.centres)
+        """Shuffled, always alike: the first ones lie all over the image, where numbers run along it."""
+        return np.random.default_rng(ORDER_SEED).permutation(list(self.centres)).tolist()
+
+    def extent(self, key: int) -> float:
+        """Longer side of an object in pixels, at most twice `LARGEST_OBJECT_PX`."""
+        item, y, x = self.centres[key]
+        plane = self.pixels if self.pixels.ndim == 2 else self.pixels[item]
+        top, left = max(0, y - LARGEST_OBJECT_PX), max(0, x - LARGEST_OBJECT_PX)
+        around = np.asarray(plane[top : y + LARGEST_OBJECT_PX, left : x + LARGEST_OBJECT_PX])
+        return float(max(np.ptp(axis) + 1 for axis in np.nonzero(around == key)))
+
+    def number(self, key: int) -> int:
+        """The object's number in the layer."""
+        return key
 
     def classes(self) -> dict[int, str]:
         """The class of every object that has one."""
@@ -149,6 +194,14 @@ class PointTargets:
     def keys(self) -> list[int]:
         return list(range(len(self.layer.data)))
 
+    def number(self, key: int) -> int:
+        """The point's row in the layer."""
+        return key
+
+    def extent(self, key: int) -> float:
+        """How wide a point is drawn, in pixels: about as wide as what it marks."""
+        return float(self.layer.size[key])
+
     def classes(self) -> dict[int, str]:
         """The class of every point that has one."""
         return {row: name for row, name in enumerate(self.layer.features[CLASS]) if name}
@@ -204,4 +257,4 @@ class PointTargets:
             self.layer.face_color, self.layer.border_color = face, border
 
 
-Targets = ObjectTargets | PointTargets
+LayerTargets = ObjectTargets | PointTargets

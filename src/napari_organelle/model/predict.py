@@ -12,13 +12,15 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from napari_organelle.errors import DeviceError, ReadError
+from napari_organelle.errors import DeviceError, ReadError, RegionError
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.device import Device, out_of_memory_errors
+from napari_organelle.model.engine.device import Device, out_of_memory_errors
+from napari_organelle.model.engine.loaded import load
+from napari_organelle.model.engine.views import over_views
 from napari_organelle.model.prediction import BatchDone, Prediction
-from napari_organelle.model.views import over_views
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.cut import iter_windows, unfit_items
+from napari_organelle.prepare.fields import parts_of
 from napari_organelle.prepare.pixels import PixelPlan, network_input
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import ImageSet
@@ -43,6 +45,8 @@ first block take 512, and as much is left to its workspace and to others."""
 MAX_BATCH = 1024
 
 NOT_FINITE = "pixels that are NaN or infinite"
+NO_NUMBER = "the model's answer is no number: its weights or the pixels are too large"
+EMPTY = "no contrast in a channel that the model needs"
 
 
 @dataclass(frozen=True)
@@ -53,24 +57,45 @@ class PreparedBatch:
     ----------
     start : int
         Row of the first.
-    inputs : (B, n, n, 3) float32
-        In [0, 1]; zeros where a region is unfit.
+    inputs : (P, n, n, 3) float32
+        In [0, 1], of the parts of B regions; zeros where a part is unfit.
     reasons : tuple of str
         Why each of the B regions can't be classified; ``""`` where it can.
+    rows : (P,) int64
+        Which of the B regions each input is a part of, or -1 where a part is unfit: it does not count.
     """
 
     start: int
     inputs: np.ndarray
     reasons: tuple[str, ...]
+    rows: np.ndarray
+
+    def by_region(self, answers: np.ndarray) -> np.ndarray:
+        """Mean of each region's fit parts: (P, K) to (B, K), NaN where a region has none."""
+        sums = np.zeros((len(self.reasons), answers.shape[1]))
+        fit = self.rows >= 0
+        np.add.at(sums, self.rows[fit], answers[fit])
+        counts = np.bincount(self.rows[fit], minlength=len(sums))[:, None]
+        return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0).astype(np.float32)
 
     def note(self) -> str:
         """A sentence on the regions that can't be classified; ``""`` where there are none."""
         return unclassified(Counter(filter(None, self.reasons)))
 
+    def unread(self) -> int:
+        """How many of the regions could not be read or lack a channel."""
+        return count_unread(Counter(self.reasons))
+
+
+def count_unread(reasons: Counter[str]) -> int:
+    """How many regions could not be read or lack a channel, by why they have no answer."""
+    return sum(count for reason, count in reasons.items() if reason not in ("", EMPTY))
+
 
 def unclassified(reasons: Counter[str]) -> str:
     """A sentence on regions that can't be classified, by why; ``""`` where there are none."""
-    return " ".join(f"{count} not classified: {reason.rstrip('.')}." for reason, count in reasons.items())
+    counts = reasons.items()
+    return " ".join(f"{count} not classified: {reason.rstrip('.')}." for reason, count in counts if count)
 
 
 def predict(
@@ -81,7 +106,6 @@ def predict(
     *,
     device: str = "auto",
     batch_size: int | None = None,
-    dense: bool = False,
 ) -> Iterator[BatchDone]:
     """Classify regions; close the generator to stop.
 
@@ -100,15 +124,12 @@ def predict(
     batch_size : int, optional
         Windows that the network takes at once; fitted to the device where not given. Halved, with a note,
         when the device's memory is full.
-    dense : bool
-        Whether overlapping tiles share their convolutions: much faster, and nearly equal answers; see
-        `dense.predict_dense`. `batch_size` is not used then.
 
     Yields
     ------
     BatchDone
-        In the regions' order, without gaps. Regions that can't be read, hold a NaN or infinite pixel, or lack
-        a required channel get NaN probabilities and a note.
+        In the regions' order, without gaps. Regions that can't be read, hold a NaN or infinite pixel, lack a
+        required channel or have no contrast in one, as empty tiles, get NaN probabilities and a note.
 
     Raises
     ------
@@ -116,34 +137,37 @@ def predict(
         If a required slot is empty.
     ReadError
         If pixels are bool or complex.
+    RegionError
+        If a window is empty or off its image, or the batch size is not positive.
     BundleError
         If the weights were altered.
     DeviceError
         If the device isn't there, or its memory does not hold a single window.
     """
-    if dense:
-        from napari_organelle.model.dense import predict_dense
-
-        yield from predict_dense(bundle, image_set, regions, channel_map, device)
-        return
     channel_map.require()
-    model = bundle.load(device)
+    if batch_size is not None and batch_size < 1:
+        raise RegionError(f"batch_size must be at least 1, not {batch_size}")
+    model = load(bundle, device)
     run = over_views(model.probabilities, bundle.spec.views)
     plan = bundle.spec.pixels
     size = batch_size or fitting_batch(plan.input_size, model.device)
     prepared = prepare_batches(image_set, regions, channel_map, plan, size)
     with closing(read_ahead(prepared, AHEAD)) as batches:
         for batch in batches:
-            probabilities, fitting = answer(run, model.device, batch.inputs, size)
+            answers, fitting = answer(run, model.device, batch.inputs, size)
+            probabilities = batch.by_region(answers)
             notes = [batch.note()]
             if fitting < size:
                 notes.append(
                     f"The device's memory was full: {fitting} regions at once now, no longer {size}."
                 )
                 size = fitting
-            probabilities[np.array(batch.reasons) != ""] = np.nan
+            unfit = np.array(batch.reasons) != ""
+            if wrong := int((~np.isfinite(probabilities[~unfit])).any(axis=1).sum()):
+                notes.append(unclassified(Counter({NO_NUMBER: wrong})))
             stop = batch.start + len(probabilities)
-            yield BatchDone(batch.start, stop, probabilities, len(regions), " ".join(filter(None, notes)))
+            note = " ".join(filter(None, notes))
+            yield BatchDone(batch.start, stop, probabilities, len(regions), note, batch.unread() + wrong)
 
 
 def collect(batches: Iterable[BatchDone], regions: Regions, bundle: ModelBundle) -> Prediction:
@@ -162,7 +186,7 @@ def collect(batches: Iterable[BatchDone], regions: Regions, bundle: ModelBundle)
     probabilities = np.full((len(regions), len(spec.classes)), np.nan, np.float32)
     for batch in batches:
         probabilities[batch.start : batch.stop] = batch.probabilities
-    return Prediction(regions, probabilities, spec.class_names, spec.task, bundle.id)
+    return Prediction(regions, probabilities, spec.class_names, spec.task, bundle.id, spec.thresholds)
 
 
 def fitting_batch(input_size: int, device: Device) -> int:
@@ -176,22 +200,49 @@ def fitting_batch(input_size: int, device: Device) -> int:
 def prepare_batches(
     image_set: ImageSet, regions: Regions, channel_map: ChannelMap, plan: PixelPlan, size: int
 ) -> Iterator[PreparedBatch]:
-    """Read and prepare regions, `size` at a time."""
+    """Read and prepare regions, as many as have `size` windows, at least one; fields have several each."""
     unfit = unfit_items(image_set, channel_map.required_indices())
-    windows = iter_windows(image_set, regions.windows, channel_map.indices)
+    # a whole field is answered by several windows, which are to meet in one batch
+    parts, region_of = parts_of(regions, image_set, plan)
+    ends = np.searchsorted(region_of, np.arange(len(regions)), side="right")
+    windows = iter_windows(image_set, parts, channel_map.indices)
     blank = np.zeros((len(channel_map.slots), 1, 1), image_set.data.dtype)
-    for start in range(0, len(regions), size):
-        pieces = list(islice(windows, size))
-        items = regions.windows[start : start + size, 0].tolist()
-        reasons = [
-            str(piece) if isinstance(piece, ReadError) else unfit.get(item, "")
-            for piece, item in zip(pieces, items, strict=True)
-        ]
+    needed = [number for number, slot in enumerate(channel_map.slots) if slot.required]
+    start = first = 0
+    while start < len(regions):
+        stop = max(start + 1, int(np.searchsorted(ends, first + size, side="right")))
+        last = int(ends[stop - 1])
+        pieces = list(islice(windows, last - first))
         inputs = network_input([blank if isinstance(piece, ReadError) else piece for piece in pieces], plan)
         broken = ~np.isfinite(inputs[:, 0, 0, 0])
         inputs[broken] = 0
-        reasons = [reason or NOT_FINITE * bool(b) for reason, b in zip(reasons, broken, strict=True)]
-        yield PreparedBatch(start, inputs, tuple(reasons))
+        faults = [
+            str(piece) if isinstance(piece, ReadError) else unfit.get(item, "") or _fault(piece, bad, needed)
+            for piece, bad, item in zip(pieces, broken, parts[first:last, 0].tolist(), strict=True)
+        ]
+        yield PreparedBatch(start, inputs, *_by_region(faults, region_of[first:last] - start))
+        start, first = stop, last
+
+
+def _fault(piece: np.ndarray, broken: bool, needed: list[int]) -> str:
+    """Why a window can't be classified; ``""`` where it can."""
+    if broken:
+        return NOT_FINITE
+    # without contrast in a slot that the model needs there is nothing to call
+    return EMPTY if any(piece[slot].min() == piece[slot].max() for slot in needed) else ""
+
+
+def _by_region(faults: list[str], rows: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Reasons and rows of a `PreparedBatch` from those of its parts.
+
+    A part that can't be read leaves its region without an answer; an empty one does not count unless all are.
+    """
+    by_region = [set[str]() for _ in range(int(rows[-1]) + 1)]
+    for row, fault in zip(rows.tolist(), faults, strict=True):
+        by_region[row].add(fault)
+    reasons = tuple(max(each - {EMPTY}, default=EMPTY) for each in by_region)
+    fit = np.array([fault == reasons[row] == "" for row, fault in zip(rows.tolist(), faults, strict=True)])
+    return reasons, np.where(fit, rows, -1)
 
 
 def read_ahead(source: Iterator[T], depth: int) -> Generator[T, None, None]:

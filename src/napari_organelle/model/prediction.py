@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from napari_organelle.model.agreement import Agreement
+from napari_organelle.model.calling import UNSURE, called_classes
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR
 
-if TYPE_CHECKING:
-    from napari_organelle.model.dense_report import DenseReport
+PROBABILITY = "p_"
+"""Before the names of the classes, in the heads of tables' columns."""
 
-UNSURE = "unsure"
-"""What a region is called when no class reaches its threshold."""
+Threshold = float | np.ndarray | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class BatchDone:
         Number of regions in the whole run.
     note : str
         Something to tell the user, such as a halved batch; empty otherwise.
-    dense : DenseReport, optional
-        With the last batch of dense tiles: how well they agree with single ones.
+    unread : int
+        Regions that could not be read or lack a channel; those without contrast are no fault of the file's.
+    agreement : Agreement, optional
+        With the last batch of tiles that share their work: how well they agree with single ones.
     """
 
     start: int
@@ -41,7 +44,8 @@ class BatchDone:
     probabilities: np.ndarray
     total: int
     note: str = ""
-    dense: DenseReport | None = None
+    unread: int = 0
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Prediction:
         One organelle a region, or several.
     model_id : str
         Name and weights hash of the bundle.
+    thresholds : tuple of float
+        The model's own: one, or K for a model of several organelles; empty where they are not known.
     """
 
     regions: Regions
@@ -67,18 +73,26 @@ class Prediction:
     class_names: tuple[str, ...]
     task: str
     model_id: str
+    thresholds: tuple[float, ...] = ()
 
     def answered(self) -> np.ndarray:
         """(R,) bool: which regions were reached and could be read."""
         return np.asarray(np.isfinite(self.probabilities).all(axis=1))
 
-    def called(self, threshold: float | np.ndarray) -> list[str]:
+    def called_classes(self, threshold: Threshold | None = None) -> np.ndarray:
+        """(R, K) bool: which classes each region is called; see `called`."""
+        limits = self.thresholds if threshold is None else threshold
+        if np.size(limits) == 0:
+            raise ValueError("the model's thresholds are not known: name one")
+        return called_classes(self.probabilities, np.asarray(limits), self.task)
+
+    def called(self, threshold: Threshold | None = None) -> list[str]:
         """What each region is called.
 
         Parameters
         ----------
-        threshold : float or (K,) array
-            Probability in [0, 1] from which a class is called.
+        threshold : float or (K,) array, optional
+            Probability in [0, 1] from which a class is called; the model's own where not given.
 
         Returns
         -------
@@ -86,10 +100,6 @@ class Prediction:
             R names. One class, or for several organelles all that reach the threshold, joined by ``"|"``;
             ``"unsure"`` where none does; ``""`` where there is no answer.
         """
-        reached = self.probabilities >= threshold
-        if self.task == "single":
-            best = np.arange(len(self.class_names)) == np.argmax(self.probabilities, axis=1)[:, None]
-            reached &= best
         return [
             (
                 LABEL_SEPARATOR.join(name for name, is_in in zip(self.class_names, row, strict=True) if is_in)
@@ -97,24 +107,41 @@ class Prediction:
             )
             if answered
             else ""
-            for row, answered in zip(reached, self.answered(), strict=True)
+            for row, answered in zip(self.called_classes(threshold), self.answered(), strict=True)
         ]
 
     def confidence(self) -> np.ndarray:
         """(R,) float32: each region's highest probability; NaN where there is no answer."""
         return np.asarray(self.probabilities.max(axis=1))
 
-    def to_frame(self, threshold: float | np.ndarray) -> pd.DataFrame:
+    def to_frame(self, threshold: Threshold | None = None) -> pd.DataFrame:
         """One row a region.
+
+        Parameters
+        ----------
+        threshold : float or (K,) array, optional
+            As for `called`.
 
         Returns
         -------
         DataFrame
             Columns item (row of the set's table), region (its id), y, x, height, width (pixels), called,
-            confidence, and ``p_<class>`` for every class.
+            confidence, and ``p_<class>`` for every class; and ``region_name`` where objects have names.
         """
         item, y, x, height, width = self.regions.windows.T
-        columns = {"item": item, "region": self.regions.ids, "y": y, "x": x, "height": height, "width": width}
+        columns: dict[str, Any] = {
+            "item": item,
+            "region": self.regions.ids,
+            "y": y,
+            "x": x,
+            "height": height,
+            "width": width,
+        }
+        if self.regions.names is not None:
+            keys = zip(item.tolist(), self.regions.ids.tolist(), strict=True)
+            columns["region_name"] = [self.regions.names.get(key, "") for key in keys]
         columns |= {"called": self.called(threshold), "confidence": self.confidence()}
-        columns |= {f"p_{name}": self.probabilities[:, index] for index, name in enumerate(self.class_names)}
+        columns |= {
+            PROBABILITY + name: self.probabilities[:, index] for index, name in enumerate(self.class_names)
+        }
         return pd.DataFrame(columns)

@@ -5,17 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
 from napari_organelle.errors import BundleError
-from napari_organelle.model.vgg16 import MIN_INPUT_SIZE, NetworkPlan
+from napari_organelle.model.networks.onnx_file import OnnxNetwork
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.prepare.channels import Slot
-from napari_organelle.prepare.pixels import MAX_SLOTS, PixelPlan
+from napari_organelle.prepare.pixels import COLOURS, MAX_SLOTS, PixelPlan
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 JSON_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+TEMPERATURES = (1e-3, 1e3)
+"""Least and most that logits are divided by; fitted ones are from 0.05 to 20."""
+
+MAX_INPUT_SIZE = 2048
+"""Pixels along a side of the network's input; the first block's maps of one such window take 1 GB."""
+
+MAX_WINDOW = 16384
+"""Pixels along a side of a window."""
 
 LEARNED_NOTHING = "learned nothing"
 """Verdict on a model whose scores do not clear those of the trivial answer."""
@@ -45,8 +55,8 @@ class ModelSpec:
         1 to 4 channel inputs.
     pixels : PixelPlan
         How windows become network input.
-    network : NetworkPlan
-        What the network is made of.
+    network : NetworkPlan or OnnxNetwork
+        What the network is made of, or what is known of one that an ONNX file holds.
     thresholds : tuple of float
         Probability from which a class is called, in [0, 1]: one number for a single-label model, K for a
         multi-label one.
@@ -55,9 +65,6 @@ class ModelSpec:
     views : {1, 8}
         How many views of a window are answered and averaged: the window alone, or all 8 that quarter turns
         and mirroring make of it, which takes 8 times as long.
-    dense_head : bool
-        Whether the weights hold a second head, fitted to features that overlapping tiles share; its arrays
-        are called as the first's with ``dense/`` before.
     description : str
         A sentence or two: what it is for.
     scores : dict
@@ -74,11 +81,10 @@ class ModelSpec:
     task: Literal["single", "multi"]
     slots: tuple[Slot, ...]
     pixels: PixelPlan
-    network: NetworkPlan
+    network: NetworkPlan | OnnxNetwork
     thresholds: tuple[float, ...]
     temperature: float = 1.0
     views: Literal[1, 8] = 1
-    dense_head: bool = False
     description: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -92,6 +98,26 @@ class ModelSpec:
     @property
     def class_names(self) -> tuple[str, ...]:
         return tuple(each.name for each in self.classes)
+
+    @property
+    def plan(self) -> NetworkPlan:
+        """What the network is made of.
+
+        Raises
+        ------
+        BundleError
+            If an ONNX file holds it, which can answer and nothing else.
+        """
+        if isinstance(self.network, NetworkPlan):
+            return self.network
+        raise BundleError(
+            f"{self.name} is a model from an ONNX file, which only classifies: take an .organelle file here."
+        )
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether an ONNX file holds the network, which then runs on the CPU by OpenVINO and in 32 bits."""
+        return isinstance(self.network, OnnxNetwork)
 
     @property
     def verdict(self) -> str:
@@ -121,15 +147,32 @@ class ModelSpec:
                 f"it needs 1 to {MAX_SLOTS} channel slots, not {len(self.slots)}",
             ),
             (len(set(slot_names)) == len(slot_names), "channel slots must have different names"),
+            (
+                all(len(row) == len(self.slots) for row in self.pixels.mixing),
+                f"the mixing of pixels must have one number for each of its {len(self.slots)} slots",
+            ),
+            (
+                self.is_onnx or self.pixels.channel_count == COLOURS,
+                f"its network takes {COLOURS} colours, not {self.pixels.channel_count}",
+            ),
             (len(self.thresholds) == wanted, f"it needs {wanted} thresholds, not {len(self.thresholds)}"),
             (
                 all(0 <= t <= 1 for t in self.thresholds),
                 f"thresholds must be in [0, 1], not {self.thresholds}",
             ),
-            (0 < self.temperature < float("inf"), f"temperature must be positive, not {self.temperature}"),
             (
-                self.pixels.input_size >= MIN_INPUT_SIZE,
-                f"input_size must be at least {MIN_INPUT_SIZE} pixels",
+                TEMPERATURES[0] <= self.temperature <= TEMPERATURES[1],
+                f"the temperature must be from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}, "
+                f"not {self.temperature}",
+            ),
+            (
+                self.network.min_input_size <= self.pixels.input_size <= MAX_INPUT_SIZE,
+                f"input_size must be from {self.network.min_input_size} to {MAX_INPUT_SIZE} pixels, "
+                f"not {self.pixels.input_size!s:.20}",
+            ),
+            (
+                self.pixels.window_px <= MAX_WINDOW,
+                f"window_px must be at most {MAX_WINDOW} pixels, not {self.pixels.window_px!s:.20}",
             ),
         )
         return next((text for fine, text in checks if not fine), "")
@@ -156,18 +199,33 @@ class ModelSpec:
                 f"The model has format version {version}; this napari-organelle reads up to version "
                 f"{FORMAT_VERSION}: upgrade it."
             )
-        return cast(ModelSpec, _object(cls, values, "model.json"))
+        return cast(ModelSpec, read_object(cls, _upgraded(values, version), "model.json"))
+
+
+def _upgraded(values: dict[str, Any], version: int) -> dict[str, Any]:
+    """JSON values of an older format as the present one's.
+
+    Version 1 knew only VGG16, called the head of the 2019 notebooks ``"seed"``, and could have a second head
+    for tiles that share their work, which is left out.
+    """
+    if version >= 2:
+        return values
+    network = values.get("network")
+    if isinstance(network, dict) and network.get("head") == "seed":
+        network = {**network, "head": "notebook2019"}
+    kept = {name: value for name, value in values.items() if name != "dense_head"}
+    return {**kept, "format_version": FORMAT_VERSION} | ({"network": network} if "network" in values else {})
 
 
 def _read(hint: Any, value: Any, where: str) -> Any:
     """Check a JSON value against a type hint of this package's dataclasses, and make what the hint says."""
     origin, args = get_origin(hint), get_args(hint)
     if is_dataclass(hint):
-        return _object(hint, value, where)
+        return read_object(hint, value, where)
     if origin is Literal:
         return value if value in args else _refuse(where, f"one of {args}", value)
     if origin in (Union, UnionType):
-        return None if value is None else _read(args[0], value, where)
+        return None if value is None and NoneType in args else _read(args[0], value, where)
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else _refuse(where, "a list", value)
         return tuple(_read(args[0], item, f"{where}[{index}]") for index, item in enumerate(items))
@@ -178,8 +236,23 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     return value if type(value) is hint else _refuse(where, JSON_NAMES[hint], value)
 
 
-def _object(kind: Any, values: Any, where: str) -> Any:
-    """Make a dataclass from a JSON object."""
+def read_object(kind: Any, values: Any, where: str) -> Any:
+    """Make a dataclass from a JSON object.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass.
+    values : Any
+        What JSON gave.
+    where : str
+        With which messages begin, such as the file's name.
+
+    Raises
+    ------
+    BundleError
+        If a key is missing or unknown, or a value is not what it should be; the message names the key.
+    """
     if not isinstance(values, dict):
         _refuse(where, "an object", values)
     known = {each.name: each for each in fields(kind)}

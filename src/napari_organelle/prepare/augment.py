@@ -46,8 +46,8 @@ NONE = Augmentation()
 DEFAULT = Augmentation(
     rotation=180, flip_x=True, flip_y=True, shift=0.06, zoom=(0.9, 1.15), gain=0.25, noise=0.03
 )
-SEED_YEAST = Augmentation(rotation=90, flip_x=True)
-SEED_HPA = Augmentation(rotation=45, flip_x=True, flip_y=True, shift=0.1, zoom=(0.9, 1.25))
+NOTEBOOK_YEAST = Augmentation(rotation=90, flip_x=True)
+NOTEBOOK_HPA = Augmentation(rotation=45, flip_x=True, flip_y=True, shift=0.1, zoom=(0.9, 1.25))
 
 
 def augment(images: np.ndarray, ranges: Augmentation, rng: np.random.Generator) -> np.ndarray:

@@ -192,6 +192,7 @@ def _tile_and_stride(regions: Regions) -> tuple[int, int]:
 def _starts(length: int, tile: int, stride: int) -> np.ndarray:
     """First pixels of the tiles along an axis."""
     count = -(-(length - tile) // stride) + 1
+    # the last tile is moved inwards, so that it too shows real pixels alone
     return np.minimum(np.arange(count) * stride, length - tile)
 
 
@@ -202,8 +203,9 @@ def _halo(tile: int, input_size: int) -> int:
 def _tiles_a_block(count: int, tile: int, stride: int, input_size: int) -> int:
     """Tiles in each block along an axis of so many: about equally many in each, and few enough."""
     room = BLOCK_PX * tile // input_size - 2 * _halo(tile, input_size) - tile
-    most = max(1, room // stride + 1)
-    return -(-count // -(-count // most))
+    largest = max(1, room // stride + 1)
+    # equal blocks, since one that is nearly empty costs as much as a full one
+    return -(-count // -(-count // largest))
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,11 +222,13 @@ class _Axis:
         tile, stride = _tile_and_stride(regions)
         starts, halo = _starts(length, tile, stride), _halo(tile, input_size)
         tiles = _tiles_a_block(len(starts), tile, stride, input_size)
+        # only multiples of this many image pixels are a whole number of network pixels
         whole = tile // gcd(tile, input_size)
         extent = -(-((tiles - 1) * stride + tile + 2 * halo) // whole) * whole
         parts = []
         for first in range(0, len(starts), tiles):
             part = starts[first : first + tiles]
+            # blocks of one shape, so that the network is compiled once and not for every last block
             part = np.append(part, np.repeat(part[-1], tiles - len(part)))
             origin = int(part[0]) - halo
             parts.append((origin, ((part - origin) * (input_size / tile)).astype(np.float32)))
@@ -232,7 +236,7 @@ class _Axis:
 
 
 def strips(
-    image: np.ndarray, tops: np.ndarray, most: int, input_size: int
+    image: np.ndarray, tops: np.ndarray, rows_at_once: int, input_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A block's network input in strips of a few rows of tiles each, with their halo.
 
@@ -242,7 +246,7 @@ def strips(
         The block.
     tops : (m_y,) float32
         First row of each row of tiles.
-    most : int
+    rows_at_once : int
         Rows of tiles in a strip; the whole block is one where it has no more.
     input_size : int
         Side of a tile in network pixels.
@@ -251,12 +255,13 @@ def strips(
     ------
     (1, h, W, 3) float32, (n_y,) float32
     """
-    if most >= len(tops):
+    if rows_at_once >= len(tops):
         yield image, tops
         return
-    for some in np.array_split(tops, -(-len(tops) // most)):
-        low = max(0, int(some[0]) - HALO_PX) // STRIP_STEP_PX * STRIP_STEP_PX
-        yield image[:, low : int(some[-1]) + input_size + HALO_PX], some - np.float32(low)
+    for strip_tops in np.array_split(tops, -(-len(tops) // rows_at_once)):
+        # begins at a multiple, so that pooling groups the same pixels as in the whole block
+        low = max(0, int(strip_tops[0]) - HALO_PX) // STRIP_STEP_PX * STRIP_STEP_PX
+        yield image[:, low : int(strip_tops[-1]) + input_size + HALO_PX], strip_tops - np.float32(low)
 
 
 def fitting_stride(tile: int, input_size: int, coarsest: int) -> int:
@@ -271,6 +276,7 @@ def fitting_stride(tile: int, input_size: int, coarsest: int) -> int:
     coarsest : int
         Side in network pixels of the coarsest pixel that is pooled.
     """
+    # then every tile begins on a pixel of the coarsest map, and none is pooled from beside its place
     return coarsest * tile // gcd(coarsest * tile, input_size)
 
 
@@ -298,7 +304,7 @@ def dense_input(raw: np.ndarray, plan: PixelPlan, tile: int) -> np.ndarray:
         stretch(pixels, *local_levels(pixels[0], plan.input_size))
     else:
         scale_by_dtype(pixels, raw.dtype)
-    return to_rgb(np.clip(pixels, 0, 1, out=pixels))
+    return to_rgb(np.clip(pixels, 0, 1, out=pixels), plan.mixing)
 
 
 def local_levels(pixels: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:

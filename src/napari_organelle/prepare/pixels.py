@@ -25,6 +25,11 @@ PERCENTILES = (0.5, 99.8)
 punctum as small as a spindle pole stays bright and a single hot pixel does not count."""
 
 MAX_SLOTS = 4
+MAX_FIELD_PARTS = 8
+"""Parts of a whole image along a side; a larger field is answered by larger parts."""
+
+COLOURS = 3
+"""Red, green, blue."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,20 @@ class PixelPlan:
         ``"window"``: each slot of each window by its own percentiles (`PERCENTILES`), so that dim and bright
         cells look alike. ``"dtype"``: by the range of the dtype, floats taken to be in [0, 1], so that
         brightness counts.
+    mixing : tuple of 3 tuples of S floats
+        Share of each slot in red, green and blue, so that a slot can have a colour of its own; empty for
+        `usual_mixing`. From 1 to 4 rows for other people's networks, one for each channel of their input.
+    field_parts : int
+        How many parts along a side a whole image is divided into where it is larger than a window and its
+        pixel size is not known; 1 where fields are never divided. See `prepare.fields`.
     """
 
     input_size: int
     window_px: int
     pixel_size_um: float | None = None
     scaling: Scaling = "window"
+    mixing: tuple[tuple[float, ...], ...] = ()
+    field_parts: int = 1
 
     def __post_init__(self) -> None:
         if self.input_size < 1 or self.window_px < 1:
@@ -59,6 +72,17 @@ class PixelPlan:
             raise ValueError(f"pixel_size_um must be positive, not {self.pixel_size_um}")
         if self.scaling not in get_args(Scaling):
             raise ValueError(f"scaling must be one of {get_args(Scaling)}, not {self.scaling!r}")
+        if not 1 <= self.field_parts <= MAX_FIELD_PARTS:
+            raise ValueError(f"field_parts must be from 1 to {MAX_FIELD_PARTS}, not {self.field_parts}")
+        if self.mixing and (len(self.mixing) > MAX_SLOTS or len({len(row) for row in self.mixing}) != 1):
+            raise ValueError(
+                f"mixing must be rows of one number a slot, {COLOURS} as a rule, not {self.mixing}"
+            )
+
+    @property
+    def channel_count(self) -> int:
+        """Channels of the network's input, C: 3 unless the mixing says otherwise."""
+        return len(self.mixing) or COLOURS
 
     def window_for(self, pixel_size_um: float | None) -> int:
         """Side in pixels that a window should have in an image of another pixel size.
@@ -87,9 +111,10 @@ def network_input(windows: Sequence[np.ndarray] | np.ndarray, plan: PixelPlan) -
     Returns
     -------
     (B, input_size, input_size, 3) float32
-        RGB in [0, 1]. One slot is shown grey; two are red and green; three are red, green and blue; the
-        fourth is yellow: (s1 / 2 + s4 / 2, s2 / 2 + s4 / 2, s3). A slot without contrast is 0 with
-        ``"window"`` scaling. A window with a NaN or infinite pixel is NaN throughout.
+        RGB in [0, 1], or as many channels as the plan's mixing has rows. Without one, one slot is shown grey;
+        two are red and green; three are red, green and blue; the fourth is yellow: (s1 / 2 + s4 / 2,
+        s2 / 2 + s4 / 2, s3). A slot without contrast is 0 with ``"window"`` scaling. A window with a NaN or
+        infinite pixel is NaN throughout.
 
     Raises
     ------
@@ -98,7 +123,8 @@ def network_input(windows: Sequence[np.ndarray] | np.ndarray, plan: PixelPlan) -
     ChannelError
         If there are more than 4 slots.
     """
-    output = np.empty((len(windows), plan.input_size, plan.input_size, 3), np.float32)
+    output = np.empty((len(windows), plan.input_size, plan.input_size, plan.channel_count), np.float32)
+    # windows of one shape are prepared together, which takes fewer calls of NumPy
     rows: dict[tuple[int, ...], list[int]] = {}
     for row, window in enumerate(windows):
         rows.setdefault(window.shape, []).append(row)
@@ -112,6 +138,7 @@ def _same_shape_input(raw: np.ndarray, plan: PixelPlan) -> np.ndarray:
     check_pixels(raw.dtype)
     pixels = raw.astype(np.float32)
     broken = ~np.isfinite(pixels).all(axis=(1, 2, 3)) if raw.dtype.kind == "f" else np.zeros(len(raw), bool)
+    # else resampling would spread a NaN over its neighbours, with warnings; such windows are NaN in the end
     pixels[broken] = 0
     pixels = resample(pixels, plan.input_size, plan.input_size)
     if plan.scaling == "window":
@@ -119,7 +146,7 @@ def _same_shape_input(raw: np.ndarray, plan: PixelPlan) -> np.ndarray:
     else:
         scale_by_dtype(pixels, raw.dtype)
     np.clip(pixels, 0, 1, out=pixels)
-    rgb = to_rgb(pixels)
+    rgb = to_rgb(pixels, plan.mixing)
     rgb[broken] = np.nan
     return rgb
 
@@ -166,6 +193,7 @@ def _weights(source: int, target: int) -> sparse.csr_array:
     else:
         center = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)[:, None]
         overlap = np.clip(1 - np.abs(np.arange(source) - center), 0, None)
+    # each new pixel rests on a few old ones: as dense matrices nearly all products would be with 0
     return sparse.csr_array((overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
@@ -209,12 +237,18 @@ def scale_by_dtype(pixels: np.ndarray, dtype: np.dtype) -> None:
         pixels /= np.float32(np.iinfo(dtype).max)
 
 
-def to_rgb(slots: np.ndarray) -> np.ndarray:
-    """(B, S, h, w) to (B, h, w, 3)."""
+def to_rgb(slots: np.ndarray, mixing: tuple[tuple[float, ...], ...] = ()) -> np.ndarray:
+    """(B, S, h, w) to (B, h, w, 3), or to as many channels as the mixing has rows."""
     count = slots.shape[1]
     if not 1 <= count <= MAX_SLOTS:
         raise ChannelError(f"A model takes 1 to {MAX_SLOTS} channel slots, not {count}.")
-    rgb = np.zeros((len(slots), *slots.shape[2:], 3), np.float32)
+    rgb = np.zeros((len(slots), *slots.shape[2:], len(mixing) or COLOURS), np.float32)
+    if mixing:
+        for colour, shares in enumerate(mixing):
+            for slot, share in enumerate(shares):
+                if share:
+                    rgb[..., colour] += np.float32(share) * slots[:, slot]
+        return rgb
     if count == 1:
         rgb[:] = slots[:, 0, :, :, None]
         return rgb
@@ -223,3 +257,9 @@ def to_rgb(slots: np.ndarray) -> np.ndarray:
     if count == MAX_SLOTS:
         rgb[..., :2] = (rgb[..., :2] + slots[:, 3, :, :, None]) / 2
     return rgb
+
+
+def usual_mixing(slots: int) -> tuple[tuple[float, ...], ...]:
+    """Shares of each slot in red, green and blue where a model does not say them, as in `network_input`."""
+    pictures = np.eye(slots, dtype=np.float32)[:, :, None, None]
+    return tuple(zip(*to_rgb(pictures)[:, 0, 0].tolist(), strict=True))

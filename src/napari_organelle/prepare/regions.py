@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,11 +12,16 @@ from napari_organelle.errors import RegionError
 
 if TYPE_CHECKING:
     from napari_organelle.read.image_set import ImageSet
+    from napari_organelle.read.labels.outlines import Outline
 
-RegionKind = Literal["image", "slices", "tiles", "objects", "points"]
+Layout = Literal["whole", "grid", "labels", "points"]
+
+LAYOUTS: dict[str, Layout] = {"image": "whole", "slices": "whole", "tiles": "grid", "objects": "labels"}
+"""How answers are drawn over the image; kinds that are not named here are drawn as points."""
 
 ROWS_AT_A_TIME = 1024
-NAMED_AT_MOST = 5
+LARGEST_LABEL = 2**63 - 1
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class Regions:
 
     Parameters
     ----------
-    kind : {"image", "slices", "tiles", "objects", "points"}
-        What the windows were made from.
+    kind : str
+        Of the plan that made them: ``"image"``, ``"slices"``, ``"tiles"``, ``"objects"`` or ``"points"``.
     windows : (R, 5) int64
         Columns item, y, x, height, width, in pixels; y and x may be negative and a window may reach past the
         image: what lies outside is filled when pixels are cut.
@@ -37,16 +42,31 @@ class Regions:
         For tiles: how many there are along y and x in the largest item.
     stride : int, optional
         For tiles: pixels from one tile to the next.
+    notes : tuple of str
+        Why items have no regions that could not be read.
+    names : mapping of (item, id) to str, optional
+        What objects are called where their outlines came from; not given where they have no names.
     """
 
-    kind: RegionKind
+    kind: str
     windows: np.ndarray
     ids: np.ndarray
     grid: tuple[int, int] | None = None
     stride: int | None = None
+    notes: tuple[str, ...] = ()
+    names: Mapping[tuple[int, int], str] | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    def first(self, count: int) -> Regions:
+        """The first `count` of them."""
+        return replace(self, windows=self.windows[:count], ids=self.ids[:count])
+
+    @property
+    def layout(self) -> Layout:
+        """How answers are drawn: over whole images, as a grid, in the objects' labels, or as points alone."""
+        return LAYOUTS.get(self.kind, "points")
 
     def centres(self) -> np.ndarray:
         """Middle of each window as a (R, 3) float array of item, y, x; pixel centres are at whole numbers."""
@@ -78,7 +98,7 @@ def pixels_from_um(length_um: float, pixel_size_um: float | None) -> int:
 
 def image_regions(images: ImageSet) -> Regions:
     """Every item of a set as one window of its own size (kind ``"image"``)."""
-    return _whole("image", images, np.arange(len(images)))
+    return whole_regions("image", images)
 
 
 def slice_regions(images: ImageSet, items: Sequence[int] | None = None) -> Regions:
@@ -91,14 +111,22 @@ def slice_regions(images: ImageSet, items: Sequence[int] | None = None) -> Regio
     items : sequence of int, optional
         Which of them; all where not given.
     """
-    return _whole("slices", images, np.arange(len(images)) if items is None else np.asarray(items, np.int64))
+    return whole_regions("slices", images, items)
 
 
-def _whole(kind: RegionKind, images: ImageSet, items: np.ndarray) -> Regions:
-    if not len(items):
+def whole_regions(kind: str, images: ImageSet, items: Sequence[int] | None = None) -> Regions:
+    """As `slice_regions`, with the kind named.
+
+    Raises
+    ------
+    RegionError
+        If there are no items.
+    """
+    rows = np.arange(len(images)) if items is None else np.asarray(items, np.int64)
+    if not len(rows):
         raise RegionError("expected at least one image to classify; the set is empty")
-    sizes = item_sizes(images)[items]
-    windows = np.column_stack([items, np.zeros_like(sizes), sizes]).astype(np.int64)
+    sizes = item_sizes(images)[rows]
+    windows = np.column_stack([rows, np.zeros_like(sizes), sizes]).astype(np.int64)
     return Regions(kind, windows, np.arange(1, len(windows) + 1))
 
 
@@ -141,6 +169,7 @@ def tile_regions(
     position = np.arange(start, ends[-1] if stop is None else min(stop, int(ends[-1])))
     item = np.searchsorted(ends, position, side="right")
     row, column = np.divmod(position - (ends - counts.prod(axis=1))[item], counts[item, 1])
+    # the last row and column are moved inwards: an answer on padding would be one on made-up pixels
     y, x = np.minimum(np.stack([row, column]) * stride, sizes[item].T - tile)
     side = np.full_like(item, tile)
     windows = np.column_stack([item, y, x, side, side])
@@ -205,6 +234,46 @@ def object_regions(labels: Any, window: int, shape: tuple[int, ...] | None = Non
     return Regions("objects", table[:, :5], table[:, 5])
 
 
+def outline_regions(outlines: Sequence[Outline], window: int, shape: tuple[int, int]) -> Regions:
+    """A square window around the centroid of every outline, also of those that overlap.
+
+    Parameters
+    ----------
+    outlines : sequence of Outline
+        Of one image.
+    window : int
+        Side of the windows in pixels.
+    shape : (int, int)
+        Of the image.
+
+    Returns
+    -------
+    Regions
+        Of item 0, in the order of the outlines; a note names those that hold no pixel of the image.
+
+    Raises
+    ------
+    RegionError
+        If none holds a pixel of the image.
+    """
+    held = [(outline, outline.pixels(shape)) for outline in outlines]
+    inside = [(outline, pixels) for outline, pixels in held if len(pixels[0])]
+    if not inside:
+        raise RegionError(
+            f"none of the {len(outlines)} outlines holds a pixel of the image of {shape[0]} x {shape[1]} px. "
+            "Are they in micrometres, or of another image?"
+        )
+    centres = np.array([[axis.mean() for axis in pixels] for _, pixels in inside])
+    ids = np.array([outline.number for outline, _ in inside], np.int64)
+    y, x = _window_start(centres, window).T
+    side = np.full_like(ids, window)
+    lost = [outline.name or str(outline.number) for outline, pixels in held if not len(pixels[0])]
+    notes = (
+        (f"{len(lost)} outlines hold no pixel of the image: {', '.join(lost[:MAX_NAMED])}",) if lost else ()
+    )
+    return Regions("objects", np.column_stack([np.zeros_like(ids), y, x, side, side]), ids, notes=notes)
+
+
 def require_labels(labels: Any, shape: tuple[int, ...] | None = None) -> None:
     """Refuse a label image that is not made of integers, or has another shape than the image.
 
@@ -225,6 +294,21 @@ def require_labels(labels: Any, shape: tuple[int, ...] | None = None) -> None:
         )
 
 
+def require_size(plane: Any, *sizes: tuple[int, ...]) -> None:
+    """Refuse a label image of one item that has none of some sizes (height, width).
+
+    Raises
+    ------
+    RegionError
+        Which says so.
+    """
+    if tuple(plane.shape) not in sizes:
+        raise RegionError(
+            f"the labels have {plane.shape[0]} x {plane.shape[1]} pixels, the image {sizes[0][0]} x "
+            f"{sizes[0][1]}. Pick labels that were made from this image."
+        )
+
+
 def _object_windows(plane: Any, item: int, window: int) -> np.ndarray:
     """Rows item, y, x, height, width, label of the objects of one (Y, X) plane, read in strips."""
     ids, counts, sums = [], [], []
@@ -232,6 +316,11 @@ def _object_windows(plane: Any, item: int, window: int) -> np.ndarray:
         strip = np.asarray(plane[start : start + ROWS_AT_A_TIME])
         y, x = np.nonzero(strip > 0)
         strip_ids, inverse = np.unique(strip[y, x], return_inverse=True)
+        if len(strip_ids) and int(strip_ids[-1]) > LARGEST_LABEL:
+            raise RegionError(
+                f"expected labels below 2**63; there is {strip_ids[-1]}. Number the objects from 1 on."
+            )
+        # an object may go on in the next strip: sums are joined below, and divided only then
         ids.append(strip_ids.astype(np.int64))
         counts.append(np.bincount(inverse, minlength=len(strip_ids)))
         sums.append([np.bincount(inverse, axis, len(strip_ids)) for axis in (y + start, x)])
@@ -270,10 +359,11 @@ def point_regions(points: np.ndarray, window: int, sizes: Any) -> Regions:
     item = np.round(points[:, 0]).astype(np.int64)
     known = (item >= 0) & (item < len(sizes))
     limits = sizes[np.where(known, item, 0)]
+    # a pixel reaches half a pixel to each side of its centre
     within = (points[:, 1:] >= -0.5) & (points[:, 1:] < limits - 0.5)
     outside = np.flatnonzero(~(known & within.all(axis=1)))
     if len(outside):
-        named = ", ".join(map(str, outside[:NAMED_AT_MOST])) + (", …" if len(outside) > NAMED_AT_MOST else "")
+        named = ", ".join(map(str, outside[:MAX_NAMED])) + (", …" if len(outside) > MAX_NAMED else "")
         raise RegionError(
             f"{len(outside)} of {len(points)} points lie outside the image of "
             f"{limits[outside[0]][0]} x {limits[outside[0]][1]} px: rows {named}. Move or delete them."

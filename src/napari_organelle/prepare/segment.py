@@ -1,4 +1,4 @@
-"""Find cells in a fluorescence image: a threshold, a distance watershed, and buds joined to their mothers.
+"""Find cells: yeast as a small network sees them, large ones from their nuclei by thresholds.
 
 Sizes are in units of a cell's diameter, and the image is brought to `WORKING_DIAMETER` pixels a cell before
 it is segmented, so that yeast at 60x and human cells at 63x cost and behave alike.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage import feature, filters, measure, segmentation, transform
+from skimage import feature, filters, measure, segmentation
 from skimage.morphology import h_maxima
 
-from napari_organelle.errors import RegionError
+from napari_organelle.errors import RegionError, UnseenCellsError
+from napari_organelle.prepare.outlines import CLOSE, outline, roundness, seen_diameter
+from napari_organelle.prepare.shrink import enlarged, shrunk
 
 WORKING_DIAMETER = 26.0
 """Pixels across a cell while segmenting; about what yeast measure at 60x."""
@@ -30,20 +32,38 @@ SMALLEST, LARGEST_JOINED = 0.47, 2.8
 COARSE_SIDE = 1080
 DIAMETER_PER_DEPTH = 2.4
 
+ROUND = 0.67
+"""Roundness below which bright blobs are clumps of cells rather than cells."""
+
+WHAT_TO_DO = (
+    "Pick a channel that shows whole cells (a cytosol marker, brightfield, phase contrast, DIC) or, for "
+    "large cells, a nuclear stain; give outlines of your own as a Labels layer or with --labels; or "
+    "classify tiles."
+)
+
 
 def find_cells(
-    image: np.ndarray, nuclei: np.ndarray | None = None, diameter: float | None = None
+    image: np.ndarray,
+    nuclei: np.ndarray | None = None,
+    diameter: float | None = None,
+    *,
+    fills: bool = False,
 ) -> np.ndarray:
     """Cells of one plane.
 
     Parameters
     ----------
     image : (Y, X) integer or float array
-        A stain that fills cells: cytosol, or with `nuclei` any stain of the cell's body. Bright on dark.
+        Of yeast, a picture in which their outlines can be made out: a stain of the cytosol, a protein over
+        the haze that most leave in the cell, brightfield, phase contrast or DIC. With `nuclei` a stain of
+        the cell's body, bright on dark.
     nuclei : (Y, X) array, optional
         A nuclear stain; each nucleus then becomes one cell, grown over `image`.
     diameter : float, optional
         Of a cell (with `nuclei`: of a nucleus) in pixels; estimated from the image where not given.
+    fills : bool
+        Whether `image` is known to be a stain that fills cells, so that mother and bud, which share it, can
+        be told from neighbours.
 
     Returns
     -------
@@ -53,14 +73,30 @@ def find_cells(
     Raises
     ------
     RegionError
-        If the image is no plane of finite numbers, has no contrast, or no cell is found.
+        If the image is no plane of finite numbers, has no contrast, or cells can't be made out in it.
     """
     for plane in (image,) if nuclei is None else (image, nuclei):
         _require_contrast(plane)
-    labels = _blobs(image, diameter) if nuclei is None else _grow(_blobs(nuclei, diameter), image)
-    if not labels.any():
-        raise RegionError("no cell was found. Pick the channel that fills the cells, or draw a Labels layer.")
-    return labels
+    if nuclei is not None:
+        labels = _grow(_blobs(nuclei, diameter)[0], image)
+        if not labels.any():
+            raise UnseenCellsError(f"No nucleus was found. {WHAT_TO_DO}")
+        return labels
+    seen = diameter or seen_diameter(image)
+    if fills and (blobs := _filled(image, diameter, seen)) is not None:
+        return blobs
+    found = outline(image, seen)
+    if doubt := found.doubt():
+        raise UnseenCellsError(f"I can't see cells here: {doubt}. {WHAT_TO_DO}")
+    return found.labels
+
+
+def _filled(image: np.ndarray, diameter: float | None, seen: float) -> np.ndarray | None:
+    """Bright blobs, if they are single cells of about the size that the network sees."""
+    labels, round_share = _blobs(image, diameter)
+    areas = np.bincount(labels.ravel())[1:]
+    width = float(np.sqrt(np.median(areas) * 4 / np.pi)) if len(areas) else 0.0
+    return labels if round_share >= ROUND and seen / CLOSE < width < seen * CLOSE else None
 
 
 def _require_contrast(plane: np.ndarray) -> None:
@@ -77,8 +113,8 @@ def _require_contrast(plane: np.ndarray) -> None:
         raise RegionError(f"every pixel of the image is {low}, so that no cell can be told from background.")
 
 
-def _blobs(image: np.ndarray, diameter: float | None) -> np.ndarray:
-    """Bright blobs as (Y, X) int32 labels, found at the working scale."""
+def _blobs(image: np.ndarray, diameter: float | None) -> tuple[np.ndarray, float]:
+    """Bright blobs as (Y, X) int32 labels, found at the working scale, and their roundness."""
     diameter = diameter or _estimate_diameter(image)
     shape = [max(1, round(side * WORKING_DIAMETER / diameter)) for side in image.shape]
     working = _resized(image, shape)
@@ -89,9 +125,7 @@ def _blobs(image: np.ndarray, diameter: float | None) -> np.ndarray:
     keep = np.bincount(labels.ravel()) >= SMALLEST * disc
     keep[0] = False
     labels = segmentation.relabel_sequential(np.where(keep[labels], labels, 0))[0]
-    return transform.resize(
-        labels.astype(np.int32), image.shape, order=0, preserve_range=True, anti_aliasing=False
-    )
+    return enlarged(labels, image.shape), roundness(labels)
 
 
 def _estimate_diameter(image: np.ndarray) -> float:
@@ -111,10 +145,7 @@ def _estimate_diameter(image: np.ndarray) -> float:
 
 
 def _resized(image: np.ndarray, shape: list[int], blur: float = 1) -> np.ndarray:
-    pixels = image.astype(np.float32)
-    if list(image.shape) != shape:
-        pixels = transform.resize(pixels, shape, order=1, anti_aliasing=True)
-    return filters.gaussian(pixels, blur, preserve_range=True)
+    return ndimage.gaussian_filter(shrunk(image, shape), blur)
 
 
 def _levels(image: np.ndarray) -> tuple[float, float]:
@@ -148,15 +179,21 @@ def _join(labels: np.ndarray, brightness: np.ndarray) -> np.ndarray:
     first, second, bridge = _borders(labels, brightness)
     share = bridge / np.maximum(np.minimum(typical[first], typical[second]), 1e-6)
     limit = LARGEST_JOINED * np.pi / 4 * WORKING_DIAMETER**2
-    parent = np.arange(count + 1)
+    parent = list(range(count + 1))
+
+    def root(label: int) -> int:
+        while parent[label] != label:
+            parent[label] = label = parent[parent[label]]
+        return label
+
     for index in np.argsort(-share):
         if share[index] < JOIN_AT:
             break
-        a, b = parent[first[index]], parent[second[index]]
+        a, b = root(int(first[index])), root(int(second[index]))
         if a != b and area[a] + area[b] < limit:
-            parent[parent == b] = a
+            parent[b] = a
             area[a] += area[b]
-    return parent[labels]
+    return np.array([root(label) for label in range(count + 1)])[labels]
 
 
 def _borders(labels: np.ndarray, brightness: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -178,11 +215,9 @@ def _grow(nuclei: np.ndarray, image: np.ndarray) -> np.ndarray:
     typical = float(np.sqrt(np.median(np.bincount(nuclei.ravel())[1:]))) if nuclei.any() else 1.0
     shape = [max(1, round(side * WORKING_DIAMETER / typical)) for side in image.shape]
     working = _resized(image, shape, blur=2)
-    seeds = transform.resize(nuclei, shape, order=0, preserve_range=True, anti_aliasing=False)
+    seeds = enlarged(nuclei, shape)
     near = ndimage.distance_transform_edt(seeds == 0) < 1.5 * WORKING_DIAMETER
     background, threshold = _levels(working)
     mask = near & (working - background > GLOBAL_FACTOR * (threshold - background)) | (seeds > 0)
     cells = segmentation.watershed(-working, seeds, mask=mask)
-    return transform.resize(
-        cells.astype(np.int32), image.shape, order=0, preserve_range=True, anti_aliasing=False
-    )
+    return enlarged(cells, image.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
-from napari_organelle.read.decode import Header, read_header
-from napari_organelle.read.files import ItemFiles
+from napari_organelle.read.files.decode import Header, read_header
+from napari_organelle.read.files.item_files import ItemFiles
 from napari_organelle.read.image_set import Channel, ImageSet, NoImagesError
 
 SAMPLE = 64
@@ -24,7 +25,7 @@ class Draft:
 
     Parameters
     ----------
-    kind, source, channels, class_names, problems, pixel_size_um
+    kind, source, channels, class_names, problems
         As in ImageSet.
     items : DataFrame
         One row an item: at least ``item`` and ``label``, and ``problem`` where something is wrong already.
@@ -90,10 +91,11 @@ def _headers(draft: Draft) -> tuple[list[Header | None], list[str]]:
     """The header of each item's first file, and what is wrong with that file."""
     present = [number for number, row in enumerate(draft.paths) if any(row)]
     step = max(1, len(present) // SAMPLE) if draft.alike else 1
-    found = {number: _try_header(draft.paths[number]) for number in present[::step]}
+    planes = [plane for row in draft.planes for plane in row]
+    found = {number: _try_header(draft.paths[number], planes) for number in present[::step]}
     distinct = {header for header, _ in found.values() if header is not None}
     if step > 1 and len(distinct) > 1:
-        found = {number: _try_header(draft.paths[number]) for number in present}
+        found = {number: _try_header(draft.paths[number], planes) for number in present}
     elif step > 1 and distinct:
         found = dict.fromkeys(present, (distinct.pop(), "")) | found
     nothing = (None, "")
@@ -101,11 +103,26 @@ def _headers(draft: Draft) -> tuple[list[Header | None], list[str]]:
     return [header for header, _ in pairs], [fault for _, fault in pairs]
 
 
-def _try_header(row: tuple[str, ...]) -> tuple[Header | None, str]:
+def _try_header(row: tuple[str, ...], planes: list[int]) -> tuple[Header | None, str]:
+    """The header of an item's first file; of files with different endings all are compared."""
+    files = list(dict.fromkeys(filter(None, row)))
     try:
-        return read_header(next(filter(None, row))), ""
+        header = read_header(files[0])
+        if len({os.path.splitext(file)[1] for file in files}) > 1:  # noqa: PTH122 - half the time of Path
+            for file in files[1:]:
+                other = read_header(file)
+                if other[:2] != header[:2]:
+                    raise ReadError(
+                        f"{file}: expected {header.height} x {header.width} pixels as {files[0]} has; "
+                        f"it has {other.height} x {other.width}"
+                    )
+        if 1 < header.planes <= max(planes):
+            raise ReadError(
+                f"{files[0]}: expected {max(planes) + 1} channels as in the others; it has {header.planes}"
+            )
     except ReadError as error:
         return None, str(error)
+    return header, ""
 
 
 def _refuse(draft: Draft, faults: list[str]) -> None:

@@ -11,29 +11,16 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.outside import opening
+from napari_organelle.read.channel import Channel as Channel
 
 if TYPE_CHECKING:
     import dask.array as da
 
-    from napari_organelle.read.files import ItemFiles
+    from napari_organelle.read.files.item_files import ItemFiles
+    from napari_organelle.read.item_masks import ItemMasks
 
 LABEL_SEPARATOR = "|"
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel of an image.
-
-    Parameters
-    ----------
-    name : str
-        What the channel shows, such as ``"protein"`` or ``"nucleus"``.
-    colormap : str
-        Name of a napari colormap.
-    """
-
-    name: str
-    colormap: str = "gray"
 
 
 class NoImagesError(ReadError):
@@ -89,7 +76,7 @@ class ImageSet:
         Where `data` was made from files: what decodes them.
     masks : (N, Y, X) dask or numpy array of int, optional
         Instance masks that came with the images, 0 for background, padded like `data`.
-    mask_files : ItemFiles, optional
+    mask_files : ItemMasks, optional
         Where `masks` was made from files: what decodes them.
     """
 
@@ -103,7 +90,7 @@ class ImageSet:
     problems: tuple[str, ...] = field(default=())
     files: ItemFiles | None = None
     masks: da.Array | np.ndarray | None = None
-    mask_files: ItemFiles | None = None
+    mask_files: ItemMasks | None = None
 
     def __post_init__(self) -> None:
         if self.data.ndim != 4:
@@ -128,7 +115,7 @@ class ImageSet:
         if self.files is not None:
             vars(self)["data"] = self.files.lazy()
         if self.mask_files is not None:
-            vars(self)["masks"] = self.mask_files.lazy(channel=0)
+            vars(self)["masks"] = self.mask_files.lazy()
 
     def __len__(self) -> int:
         return int(self.data.shape[0])
@@ -165,7 +152,8 @@ class ImageSet:
         row = self.items.iloc[index]
         if self.files is not None:
             raise ReadError(f"{row['item']}: it has no file; {row['problem']}")
-        return np.asarray(self.data[index, wanted, : int(row["height"]), : int(row["width"])])
+        with opening(str(row["item"])):
+            return np.asarray(self.data[index, wanted, : int(row["height"]), : int(row["width"])])
 
     def span(self, start: int, stop: int) -> ImageSet:
         """Consecutive items as a set of their own, without the problems of the whole."""
@@ -178,7 +166,7 @@ class ImageSet:
             items=self.items.iloc[start:stop].reset_index(drop=True),
             problems=(),
             files=files,
-            masks=mask_files.lazy(channel=0) if mask_files else masks,
+            masks=mask_files.lazy() if mask_files else masks,
             mask_files=mask_files,
         )
 

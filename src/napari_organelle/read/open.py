@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from napari_organelle.errors import ReadError
-from napari_organelle.read import deepyeast, folders, hpa, image_file, plate
+from napari_organelle.outside import opening, require_file
+from napari_organelle.read.files import image_file
+from napari_organelle.read.files.decode import foreign
+from napari_organelle.read.files.listing import is_file, is_folder, scan
+from napari_organelle.read.folders import channel_files, class_folders, plain
+from napari_organelle.read.hpa import atlas as hpa
 from napari_organelle.read.image_set import ImageSet
+from napari_organelle.read.yeast import deepyeast
+from napari_organelle.read.zarr import plate
 
 
 class Reader(NamedTuple):
@@ -22,16 +29,23 @@ SET_READERS = (
     Reader(plate.matches, plate.read),
     Reader(deepyeast.matches, deepyeast.read),
     Reader(hpa.matches, hpa.read),
-    Reader(folders.matches, folders.read),
+    Reader(class_folders.matches, class_folders.read),
+    Reader(channel_files.matches, channel_files.read),
 )
 """Readers of image sets, the most particular first."""
 
-READERS = (*SET_READERS, Reader(image_file.matches, image_file.read))
+READERS = (
+    *SET_READERS,
+    Reader(image_file.matches, image_file.read),
+    Reader(plain.matches, plain.read),
+)
+"""And of single images and folders of them, which a viewer opens its own way."""
 
 
-def find_reader(path: Path, readers: Sequence[Reader] = READERS) -> Reader | None:
-    """The first reader whose own a path is; None where there is none."""
-    return next((reader for reader in readers if reader.matches(path)), None)
+def find_reader(path: Path, readers: Sequence[Reader] | None = None) -> Reader | None:
+    """The first of some readers, or of all, whose own a path is; None where there is none."""
+    known = READERS if readers is None else readers
+    return next((reader for reader in known if reader.matches(path)), None)
 
 
 def open_image_set(path: str | Path | Sequence[str | Path]) -> ImageSet:
@@ -50,13 +64,16 @@ def open_image_set(path: str | Path | Sequence[str | Path]) -> ImageSet:
     """
     if not isinstance(path, str | Path):
         return _open_files([Path(one).expanduser() for one in path])
-    place = Path(path).expanduser()
-    if not place.exists():
-        raise ReadError(f"{place}: there is no such file or folder")
-    reader = find_reader(place)
-    if reader is None:
-        raise ReadError(f"{place}: {_reason(place)}")
-    return reader.read(place)
+    with opening(path):
+        place = Path(path).expanduser()
+        if not place.exists():
+            raise ReadError("there is no such file or folder")
+        if not is_folder(place):
+            require_file(place)
+        reader = find_reader(place)
+        if reader is None:
+            raise ReadError(_reason(place))
+        return reader.read(place)
 
 
 def _open_files(paths: list[Path]) -> ImageSet:
@@ -64,9 +81,10 @@ def _open_files(paths: list[Path]) -> ImageSet:
         raise ReadError("expected at least one file; the list is empty")
     if len(paths) == 1:
         return open_image_set(paths[0])
-    if all(hpa.split_name(path.name) for path in paths):
-        return hpa.read_files(paths)
-    return image_file.read_files(paths)
+    with opening(paths[0].parent):
+        if all(hpa.split_name(path.name) for path in paths):
+            return hpa.read_files(paths)
+        return image_file.read_files(paths)
 
 
 def _reason(place: Path) -> str:
@@ -74,6 +92,12 @@ def _reason(place: Path) -> str:
         "DeepYeast plates or lists, folders named by class, Atlas images or labels, OME-Zarr plates, "
         "TIFF, PNG, JPEG, Zarr"
     )
-    if place.is_dir() and not any(place.iterdir()):
+    if not is_folder(place):
+        return foreign(place) or f"expected {known}"
+    files = sorted(entry.name for entry in scan(place) if is_file(entry))
+    if not any(place.iterdir()):
         return f"the folder is empty; expected {known}"
-    return f"expected {known}"
+    if not files:
+        return f"there are only folders, without images that are understood; expected {known}"
+    advice = foreign(place / files[0])
+    return f"none of its {len(files):,} files is an image. First: {files[0]}: {advice or f'expected {known}'}"

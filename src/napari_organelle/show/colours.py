@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_organelle.model.prediction import UNSURE, Prediction
+from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
+from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.spec import OrganelleClass
-
-UNSURE_COLOUR = "#9e9e9e"
 
 
 def rgba(colour: str) -> tuple[float, float, float, float]:
@@ -35,11 +34,9 @@ def colour_codes(prediction: Prediction, threshold: float | np.ndarray) -> np.nd
         where there is no answer.
     """
     count = len(prediction.class_names)
-    called = np.where(prediction.probabilities >= threshold, prediction.probabilities, -1)
-    if prediction.task == "single":
-        best = np.argmax(prediction.probabilities, axis=1)[:, None]
-        called = np.where(np.arange(count) == best, called, -1)
-    codes = np.where(called.max(axis=1) < 0, count, called.argmax(axis=1))
+    called = prediction.called_classes(threshold)
+    likeliest = np.where(called, prediction.probabilities, -1).argmax(axis=1)
+    codes = np.where(called.any(axis=1), likeliest, count)
     return np.where(prediction.answered(), codes, count + 1)
 
 

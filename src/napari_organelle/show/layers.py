@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.spec import OrganelleClass
 from napari_organelle.prepare.regions import Regions
-from napari_organelle.show.colours import called_names, colour_codes, palette
+from napari_organelle.read.image_set import LABEL_SEPARATOR
+from napari_organelle.show.colours import called_names, colour_codes, palette, rgba
 from napari_organelle.show.placement import Placement
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -57,21 +59,21 @@ def labels_layer(
     """
     regions = prediction.regions
     values = label_values(regions)
-    if regions.kind == "objects":
+    if regions.layout == "labels":
         data = _object_data(regions, objects, values).reshape(
             (*placement.result_shape, *placement.shape[-2:])
         )
         options = placement.options()
-    elif regions.kind == "tiles":
+    elif regions.layout == "grid":
         data, options = _tile_layer(regions, values, placement)
-    elif regions.kind == "points":
+    elif regions.layout == "points":
         raise ValueError("points have no label image; use points_layer")
     else:
         data, options = _whole_layer(regions, values, placement)
     options |= {
         "features": features(prediction, threshold, values),
         "colormap": label_colours(prediction, classes, threshold),
-        "opacity": WHOLE_OPACITY if regions.kind in ("image", "slices") else OPACITY,
+        "opacity": WHOLE_OPACITY if regions.layout == "whole" else OPACITY,
     }
     return data, options, "labels"
 
@@ -113,17 +115,29 @@ def points_layer(
 
 def label_values(regions: Regions) -> np.ndarray:
     """The label of each region in the layer that `labels_layer` makes: (R,) int64, all different."""
-    if regions.kind == "objects" and len(np.unique(regions.ids)) == len(regions):
+    # a label that comes back in another item would give both objects one colour
+    if regions.layout == "labels" and len(np.unique(regions.ids)) == len(regions):
         return regions.ids
     return np.arange(1, len(regions) + 1)
 
 
-def features(prediction: Prediction, threshold: Threshold, values: np.ndarray | None = None) -> pd.DataFrame:
-    """Called, confidence and every class's probability; with `values`, an ``index`` column first."""
+def features(
+    prediction: Prediction,
+    threshold: Threshold,
+    values: np.ndarray | None = None,
+    corrected: Mapping[int, str] | None = None,
+) -> pd.DataFrame:
+    """Called, confidence and every class's probability; with `values`, an ``index`` column first.
+
+    Where regions were `corrected` by hand, a column of that name says to what.
+    """
     columns: dict[str, np.ndarray] = {} if values is None else {"index": values}
     columns |= {"called": called_names(prediction, threshold), "confidence": prediction.confidence()}
     for index, name in enumerate(prediction.class_names):
         columns[f"p_{name}"] = prediction.probabilities[:, index]
+    if corrected:
+        columns["corrected"] = np.full(len(prediction.regions), "", object)
+        columns["corrected"][list(corrected)] = list(corrected.values())
     return pd.DataFrame(columns)
 
 
@@ -132,8 +146,12 @@ def label_colours(
     classes: Sequence[OrganelleClass],
     threshold: Threshold,
     hidden: Collection[int] = (),
+    corrected: Mapping[int, str] | None = None,
 ) -> dict[int | None, np.ndarray]:
-    """Label to RGBA; ``None`` stands for every other label. Codes in `hidden` are transparent."""
+    """Label to RGBA; ``None`` stands for every other label.
+
+    Codes in `hidden` are transparent; regions that were `corrected` by hand have that class's colour.
+    """
     colours = list(palette(classes))
     for code in hidden:
         colours[code] = colours[-1]
@@ -141,14 +159,32 @@ def label_colours(
     labels = label_values(prediction.regions).tolist()
     table: dict[int | None, np.ndarray] = {None: colours[-1], 0: colours[-1]}
     table.update(zip(labels, (colours[code] for code in codes), strict=True))
+    table |= {labels[row]: colour for row, colour in corrected_colours(classes, corrected or {}).items()}
     return table
 
 
 def point_colours(
-    prediction: Prediction, classes: Sequence[OrganelleClass], threshold: Threshold
+    prediction: Prediction,
+    classes: Sequence[OrganelleClass],
+    threshold: Threshold,
+    corrected: Mapping[int, str] | None = None,
 ) -> np.ndarray:
-    """(R, 4) float32 RGBA."""
-    return palette(classes)[colour_codes(prediction, threshold)]
+    """(R, 4) float32 RGBA, as for `label_colours`."""
+    colours = palette(classes)[colour_codes(prediction, threshold)]
+    for row, colour in corrected_colours(classes, corrected or {}).items():
+        colours[row] = colour
+    return colours
+
+
+def corrected_colours(
+    classes: Sequence[OrganelleClass], corrected: Mapping[int, str]
+) -> dict[int, np.ndarray]:
+    """RGBA of regions that were given a class by hand, of the first one where there are several."""
+    first = {row: label.split(LABEL_SEPARATOR)[0] for row, label in corrected.items()}
+    names = list(dict.fromkeys([*(each.name for each in classes), *first.values()]))
+    known = {each.name: each.colour for each in classes}
+    table = {each.name: rgba(known.get(each.name, each.colour)) for each in colour_classes(names)}
+    return {row: np.array(table[name], np.float32) for row, name in first.items()}
 
 
 def _tile_layer(
@@ -158,6 +194,7 @@ def _tile_layer(
         raise ValueError("tiles need the grid and the stride that they were made with")
     data = np.zeros((*placement.result_shape, *regions.grid), np.int32)
     data.reshape(-1)[regions.ids - 1] = values
+    # a pixel of the result lies on the middle of its tile, also where tiles overlap
     middle = (regions.windows[0, 3] - 1) / 2
     return data, placement.options((regions.stride,) * 2, (middle, middle))
 
@@ -178,6 +215,7 @@ def _object_data(regions: Regions, objects: Any, values: np.ndarray) -> Any:
     for item, plane in enumerate(objects):
         rows = np.flatnonzero(regions.windows[:, 0] == item)
         plane = np.asarray(plane)
+        # labels may have gaps, or be any large numbers: a table of all up to the largest would not fit
         position = np.searchsorted(regions.ids[rows], plane)
         data[item] = np.where(plane > 0, np.append(values[rows], 0)[position], 0)
     return data

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_organelle.model.prediction import UNSURE, Prediction
+from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
+from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.spec import OrganelleClass
-from napari_organelle.show.colours import UNSURE_COLOUR, colour_codes
+from napari_organelle.show.colours import colour_codes
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,7 @@ def legend(
 ) -> list[LegendEntry]:
     """One entry a class in the model's order, and one for unsure; a region with two classes is in both."""
     codes = colour_codes(prediction, threshold)
-    if prediction.task == "single":
-        called = codes[:, None] == np.arange(len(classes))
-    else:
-        called = (prediction.probabilities >= threshold) & prediction.answered()[:, None]
+    called = prediction.called_classes(threshold) & prediction.answered()[:, None]
     entries = [
         LegendEntry(each.name, each.colour, np.flatnonzero(called[:, index]))
         for index, each in enumerate(classes)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from napari_organelle.model.scoring.scores import Answers
+from napari_organelle.prepare.cut import cut
+from napari_organelle.prepare.pixels import network_input
+
+if TYPE_CHECKING:
+    from napari_organelle.train.run import TrainingResult
 
 COLUMNS_PER_ROW = 1.4
 LONGEST_NAME = 14
@@ -37,8 +45,8 @@ class Montage:
     def captions(self) -> list[str]:
         """What to write above each: the truth, and below it the call where that is another one."""
         truths, calls = (self.table[name].map(_short) for name in ("truth", "called"))
-        told = zip(truths, calls, self.table["right"], strict=True)
-        return [truth if right else f"{truth}\n→ {call}" for truth, call, right in told]
+        rows = zip(truths, calls, self.table["right"], strict=True)
+        return [truth if right else f"{truth}\n→ {call}" for truth, call, right in rows]
 
 
 def _short(name: str) -> str:
@@ -65,6 +73,47 @@ def make_montage(crops: np.ndarray, table: pd.DataFrame) -> Montage:
     for (y, x), crop in zip(corners, pixels, strict=True):
         image[y : y + side, x : x + side] = crop
     return Montage(image, corners + (side - 1) / 2, side, table)
+
+
+def held_out_montage(result: TrainingResult, rows: np.ndarray) -> Montage:
+    """Held-out crops as the network sees them, with what they are and what they were called.
+
+    Parameters
+    ----------
+    result : TrainingResult
+        With held-out examples.
+    rows : (n,) int64
+        Which of them.
+    """
+    held, training_set, names = result.held_out, result.training_set, result.bundle.spec.class_names
+    called = called_held_out(result)[rows]
+    examples = training_set.examples.take(held.rows[rows])
+    crops = network_input(
+        cut(examples.image_set, examples.windows, training_set.indices), training_set.pixels
+    )
+    table = pd.DataFrame(
+        {
+            "truth": _joined(held.targets[rows], names),
+            "called": _joined(called, names),
+            "confidence": result.probabilities[rows].max(axis=1),
+            "right": (called == held.targets[rows]).all(axis=1),
+            "item": examples.names(),
+        }
+    )
+    return make_montage(crops, table)
+
+
+def called_held_out(result: TrainingResult) -> np.ndarray:
+    """(N, K) bool: what the held-out examples were called, as their scores count it."""
+    spec = result.bundle.spec
+    thresholds = np.asarray(spec.thresholds)
+    answers = Answers(result.held_out.targets, result.probabilities, spec.class_names, spec.task, thresholds)
+    return answers.called()
+
+
+def _joined(flags: np.ndarray, names: tuple[str, ...]) -> list[str]:
+    """Names of the classes of each row."""
+    return [", ".join(names[index] for index in np.flatnonzero(row)) or "none" for row in flags]
 
 
 def rows_of_cell(targets: np.ndarray, called: np.ndarray, truth: int, call: int) -> np.ndarray:

@@ -86,6 +86,7 @@ class Placement:
         steps, offsets = [], []
         for use, length in zip(self.leading, self.shape, strict=False):
             steps.append(float(length) if use == "all" else 1.0)
+            # one result stands for the whole axis: stretched over it, its middle is the axis's middle
             offsets.append((length - 1) / 2 if use == "all" else float(use) if isinstance(use, int) else 0.0)
         steps, offsets = [*steps, *step], [*offsets, *offset]
         return {
@@ -104,6 +105,28 @@ class Placement:
         matrix[:-1, :-1] = self._linear()
         matrix[:-1, -1] = self.translate
         return np.asarray(self.affine @ matrix)
+
+    def world(self, item: int, y: float, x: float) -> np.ndarray:
+        """Where a pixel of an item lies in the world, (D,) float; along axes of use ``"all"`` at index 0."""
+        index = iter(self.leading_index(np.array([item]))[0]) if self.leading else iter(())
+        fixed = [use if isinstance(use, int) else at for use, at in zip(self.leading, index, strict=True)]
+        return np.asarray((self.matrix() @ np.array([*fixed, y, x, 1.0]))[:-1])
+
+    def pixel(self, world: Sequence[float]) -> tuple[int, float, float] | None:
+        """Item, y and x of a place in the world; None where it lies on no item that was classified.
+
+        Parameters
+        ----------
+        world : sequence of float
+            D coordinates.
+        """
+        *leading, y, x = (np.linalg.inv(self.matrix()) @ np.array([*world, 1.0]))[:-1]
+        item = 0
+        for use, length, at in zip(self.leading, self.result_shape, np.round(leading), strict=True):
+            if (isinstance(use, int) and at != use) or (use == "items" and not 0 <= at < length):
+                return None
+            item = item * length + (int(at) if use == "items" else 0)
+        return item, float(y), float(x)
 
     def _linear(self) -> np.ndarray:
         shear = np.eye(len(self.shape))

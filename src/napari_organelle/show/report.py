@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_organelle.errors import OrganelleError
+from napari_organelle.files import whole_file
 from napari_organelle.model.spec import LEARNED_NOTHING
-from napari_organelle.prepare.cut import cut
-from napari_organelle.prepare.pixels import network_input
-from napari_organelle.read.image_set import LABEL_SEPARATOR
+from napari_organelle.show.montage import held_out_montage
 from napari_organelle.train.run import TrainingResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+REPORT_FILE = "report.html"
 EXAMPLES = 24
-COLUMNS = 8
+FIGURE_INCHES = 12.8
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>
@@ -35,7 +35,7 @@ td:first-child, th:first-child {{ text-align: left }} img {{ max-width: 100% }}
 """
 
 
-def write_report(result: TrainingResult, folder: Path) -> Path:
+def write_report(result: TrainingResult, folder: Path, *, replace: bool = False) -> Path:
     """Write ``report.html``, with its figures inside.
 
     Parameters
@@ -44,6 +44,8 @@ def write_report(result: TrainingResult, folder: Path) -> Path:
         Of a run.
     folder : Path
         Made if it is not there.
+    replace : bool
+        Whether a page that is there is replaced.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def write_report(result: TrainingResult, folder: Path) -> Path:
     Raises
     ------
     OrganelleError
-        If the disk refuses.
+        If a page is there and is to stay, or the disk refuses.
     """
     parts = [_verdict(result), _data_table(result)]
     if result.scores:
@@ -64,14 +66,12 @@ def write_report(result: TrainingResult, folder: Path) -> Path:
             "<h2>Examples that the network had not seen</h2>",
             _image(draw_examples(result), "example calls"),
         ]
-    page = folder / "report.html"
-    part = page.with_name(".report.html.part")
+    page = folder / REPORT_FILE
+    text = PAGE.format(name=escape(result.bundle.spec.name), body="\n".join(parts))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(
-            PAGE.format(name=escape(result.bundle.spec.name), body="\n".join(parts)), encoding="utf-8"
-        )
-        part.replace(page)
+        with whole_file(page, replace=replace) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OrganelleError(f"The report can't be written to {page}: {error}") from error
     return page
@@ -120,38 +120,32 @@ def draw_confusion(result: TrainingResult) -> Figure:
     for row, column in np.argwhere(counts > 0):
         shade = "white" if shares[row, column] > 0.5 else "black"
         axis.text(column, row, str(counts[row, column]), ha="center", va="center", color=shade, fontsize=8)
-    axis.set_xticks(range(len(names)), names, rotation=60, ha="right")
-    axis.set_yticks(range(len(names)), names)
+    axis.set_xticks(range(len(names)), names, rotation=60, ha="right", parse_math=False)
+    axis.set_yticks(range(len(names)), names, parse_math=False)
     axis.set_xlabel("called" if result.scores.task == "single" else "called together with")
     axis.set_ylabel("truth")
     return figure
 
 
 def draw_examples(result: TrainingResult) -> Figure:
-    """Held-out examples as the network sees them, with truth and call; wrong ones have a red title."""
+    """Held-out examples as the network sees them, with truth and call; wrong ones have red captions."""
     from matplotlib.figure import Figure
 
-    made, held, spec = result.training_set, result.held_out, result.bundle.spec
-    chosen = np.random.default_rng(0).permutation(len(held.rows))[:EXAMPLES]
-    windows = cut(made.examples.image_set, made.examples.windows[held.rows[chosen]], made.indices)
-    images = network_input(windows, made.pixels)
-    lines = -(-len(chosen) // COLUMNS)
-    figure = Figure(figsize=(1.6 * COLUMNS, 2.1 * lines), layout="constrained")
-    for axis in (axes := figure.subplots(lines, COLUMNS, squeeze=False)).flat:
-        axis.set_axis_off()
-    for axis, image, index in zip(axes.flat, images, chosen, strict=False):
-        told = result.probabilities[index]
-        is_in = told == told.max() if made.task == "single" else told >= np.array(spec.thresholds)
-        called = _joined(made.classes, is_in)
-        truth = _joined(made.classes, held.targets[index])
-        axis.imshow(image)
-        wrong = "" if called == truth else f"\n→ {called or 'none'}"
-        axis.set_title(f"{truth}{wrong} {told.max():.2f}", fontsize=7, color="red" if wrong else "black")
+    chosen = np.random.default_rng(0).permutation(len(result.held_out.rows))[:EXAMPLES]
+    montage = held_out_montage(result, chosen)
+    height, width = montage.image.shape[:2]
+    figure = Figure(figsize=(FIGURE_INCHES, FIGURE_INCHES * height / width), layout="constrained")
+    axis = figure.subplots()
+    axis.set_axis_off()
+    axis.imshow(montage.image)
+    right, confidence = montage.table["right"], montage.table["confidence"]
+    rows = zip(montage.centres, montage.captions(), right, confidence, strict=True)
+    for (y, x), caption, is_right, share in rows:
+        colour = "white" if is_right else "#ff8a80"
+        top = y - montage.side / 2
+        text = f"{caption} {share:.2f}"
+        axis.text(x, top, text, ha="center", va="bottom", fontsize=6, color=colour, parse_math=False)
     return figure
-
-
-def _joined(names: tuple[str, ...], is_in: np.ndarray) -> str:
-    return LABEL_SEPARATOR.join(name for name, there in zip(names, is_in, strict=True) if there)
 
 
 def _image(figure: Figure, text: str) -> str:
@@ -171,24 +165,24 @@ def _verdict(result: TrainingResult) -> str:
 
 
 def _data_table(result: TrainingResult) -> str:
-    told = result.bundle.spec.provenance
-    examples = ", ".join(f"{name} {count:,}" for name, count in told["examples"].items())
+    provenance = result.bundle.spec.provenance
+    examples = ", ".join(f"{name} {count:,}" for name, count in provenance["examples"].items())
     split = ", ".join(
-        f"{side} {count:,} ({told['split']['groups'][side]} groups)"
-        for side, count in told["split"]["examples"].items()
+        f"{side} {count:,} ({provenance['split']['groups'][side]} groups)"
+        for side, count in provenance["split"]["examples"].items()
     )
     rows = {
         "examples": examples,
-        "split by": f"{told['split']['by']}: {split}",
-        "folds": told["split"]["folds"] or "none",
-        "recipe": told["recipe"]["name"],
-        "seed": told["seed"],
-        "starts from": told["start"],
-        "data hash": told["data_hash"],
-        "device": told["device"],
-        "seconds": told["seconds"],
+        "split by": f"{provenance['split']['by']}: {split}",
+        "folds": provenance["split"]["folds"] or "none",
+        "recipe": provenance["recipe"]["name"],
+        "seed": provenance["seed"],
+        "starts from": provenance["start"],
+        "data hash": provenance["data_hash"],
+        "device": provenance["device"],
+        "seconds": provenance["seconds"],
         "versions": ", ".join(f"{name} {number}" for name, number in result.bundle.spec.versions.items()),
-        "notes": " ".join(told["notes"]) or "none",
+        "notes": " ".join(provenance["notes"]) or "none",
     }
     return _table([[name, str(value)] for name, value in rows.items()])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import OrganelleError
+from napari_organelle.files import whole_file
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.read.image_set import ImageSet
+from napari_organelle.read.tables.cells import guard
 
 PARQUET = ".parquet"
 
@@ -54,8 +55,8 @@ def results_table(prediction: Prediction, images: ImageSet, threshold: float | n
     return table
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV with commas, points and UTF-8; a file of that name is replaced only once all is written.
+def write_csv(table: pd.DataFrame, path: Path, *, replace: bool = True) -> None:
+    """Write a CSV with commas, points and UTF-8, whole or not at all; see `read.tables.cells` for formulas.
 
     Parameters
     ----------
@@ -63,18 +64,21 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
         Written without its index; numbers with up to 6 significant digits.
     path : Path
         Where to.
+    replace : bool
+        Whether a file of that name is replaced.
 
     Raises
     ------
     OrganelleError
-        If the disk is full or the folder can't be written to; what was there before is untouched.
+        If a file is there and is to stay, the disk is full or the folder can't be written to; what was there
+        before is untouched.
     """
-    with _replacing(path) as part:
-        table.to_csv(part, index=False, float_format=FLOATS)
+    with _whole_table(path, replace) as part:
+        guard(table).to_csv(part, index=False, float_format=FLOATS, errors="backslashreplace")
 
 
-def write_tables(tables: Iterable[pd.DataFrame], path: Path) -> int:
-    """Write tables below each other, as Parquet where the path ends so, else as `write_csv`.
+def write_tables(tables: Iterable[pd.DataFrame], path: Path, *, replace: bool = True) -> int:
+    """Write tables below each other: Parquet, AnnData or GeoJSON where the path ends so, else as `write_csv`.
 
     Parameters
     ----------
@@ -82,6 +86,8 @@ def write_tables(tables: Iterable[pd.DataFrame], path: Path) -> int:
         Of the same columns; one is held at a time.
     path : Path
         Where to.
+    replace : bool
+        Whether a file of that name is replaced.
 
     Returns
     -------
@@ -93,16 +99,31 @@ def write_tables(tables: Iterable[pd.DataFrame], path: Path) -> int:
     OrganelleError
         As for `write_csv`.
     """
-    write = _write_parquet if path.suffix == PARQUET else _append_csv
-    with _replacing(path) as part:
+    write = _writers().get(path.suffix, _append_csv)
+    with _whole_table(path, replace) as part:
         return write(tables, part)
+
+
+def _writers() -> dict[str, Callable[[Iterable[pd.DataFrame], Path], int]]:
+    """What writes files of each ending; the others are CSV."""
+    from napari_organelle.show.exports import geojson, h5ad
+
+    return {
+        PARQUET: _write_parquet,
+        h5ad.SUFFIX: lambda tables, path: h5ad.write_h5ad(_joined(tables), path),
+        geojson.SUFFIX: lambda tables, path: geojson.write_geojson(_joined(tables), path),
+    }
+
+
+def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True)
 
 
 def _append_csv(tables: Iterable[pd.DataFrame], path: Path) -> int:
     rows = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         for table in tables:
-            table.to_csv(file, index=False, header=rows == 0, float_format=FLOATS)
+            guard(table).to_csv(file, index=False, header=rows == 0, float_format=FLOATS)
             rows += len(table)
     return rows
 
@@ -123,15 +144,11 @@ def _write_parquet(tables: Iterable[pd.DataFrame], path: Path) -> int:
 
 
 @contextmanager
-def _replacing(path: Path) -> Generator[Path]:
-    """A file to write beside `path`, which takes its place in the end."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _whole_table(path: Path, replace: bool) -> Generator[Path]:
     try:
-        yield part
-        part.replace(path)
+        with whole_file(path, replace=replace) as part:
+            yield part
     except OSError as error:
         raise OrganelleError(
             f"the table could not be written to {path}: {error}. Choose another place."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_organelle.simulate.yeast_cell import Body, Cell, Floats, draw_cell
+from napari_organelle.simulate.yeast_cell import Cell, CellBody, Floats, draw_cell
 
 
-def gap(one: Body, other: Body) -> float:
+def gap(one: CellBody, other: CellBody) -> float:
     """Micrometres between two outlines along the line of their centres; negative where they overlap."""
     dy, dx = (other.center - one.center)[:2]
     towards = float(np.arctan2(dx, dy))

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from napari_organelle.simulate.yeast_cell import Body, Floats, direction
+from napari_organelle.simulate.yeast_cell import CellBody, Floats, direction
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def waves(rng: np.random.Generator, points: Floats, wavelength: float, count: in
     return np.asarray(np.cos(points @ wave_vectors + phases) @ np.full(count, np.sqrt(2 / count)))
 
 
-def fill(rng: np.random.Generator, body: Body, count: int) -> Cloud:
+def fill(rng: np.random.Generator, body: CellBody, count: int) -> Cloud:
     """The inside of a body, equally bright everywhere, light in proportion to its volume."""
     points = ball(rng, count)
     return Cloud(body.place(points), np.full(len(points), body.volume / len(points)))
 
 
-def cover(rng: np.random.Generator, body: Body, count: int) -> Cloud:
+def cover(rng: np.random.Generator, body: CellBody, count: int) -> Cloud:
     """The surface of a body, light in proportion to its area."""
     area = float(np.prod(body.radii) ** (2 / 3))
     return Cloud(body.place(sphere(rng, count)), np.full(count, area / count))

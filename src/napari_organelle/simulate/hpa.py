@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_organelle.simulate.microscope import Camera, record
+from napari_organelle.simulate.microscope import Camera, digitise
 
 __all__ = ["HPA_CHANNELS", "HPA_PROTEINS", "HpaField", "simulate_hpa_field"]
 
@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 
 HPA_CHANNELS = ("microtubules", "protein", "nucleus", "endoplasmic reticulum")
 """Red, green, blue and yellow of the Atlas."""
+
+MIXED = "mixed"
+"""Instead of a protein: cells show every second of `HPA_PROTEINS` in turn."""
 
 PIXEL_SIZE_UM = 0.16
 """Half the resolution of the Atlas's 2048-pixel images (63x, 0.08 µm)."""
@@ -33,15 +36,18 @@ class HpaField:
     masks : (Y, X) int32
         0 for background, otherwise the cell.
     protein : str
-        One of `HPA_PROTEINS`.
+        One of `HPA_PROTEINS`, or `MIXED`.
     pixel_size_um : float
         Micrometres per pixel.
+    organelles : dict of int to str
+        Where each cell of `masks` shows its protein.
     """
 
     pixels: NDArray[np.uint8]
     masks: NDArray[np.int32]
     protein: str
     pixel_size_um: float
+    organelles: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -77,16 +83,21 @@ def simulate_hpa_field(
     size : int
         Pixels a side.
     protein : str
-        One of `HPA_PROTEINS`.
+        One of `HPA_PROTEINS`; `MIXED` for six of them side by side, as no well has it.
     pixel_size_um : float
         Micrometres per pixel.
     """
-    if protein not in HPA_PROTEINS:
-        raise ValueError(f"protein must be one of {', '.join(HPA_PROTEINS)}; it is {protein!r}")
+    if protein not in HPA_PROTEINS and protein != MIXED:
+        raise ValueError(f"protein must be one of {', '.join(HPA_PROTEINS)}, or {MIXED!r}; it is {protein!r}")
     sheet = _draw_sheet(np.random.default_rng(seed), size, 0.16 / pixel_size_um)
-    stains = [_microtubules(sheet, 170), HPA_PROTEINS[protein](sheet), _chromatin(sheet), _reticulum(sheet)]
-    pixels = np.stack([_develop(sheet, stain, pixel_size_um) for stain in stains])
-    return HpaField(pixels, sheet.cells, protein, pixel_size_um)
+    names = list(HPA_PROTEINS)[::2] if protein == MIXED else [protein]
+    organelles = {int(c): names[c % len(names)] for c in np.unique(sheet.cells[sheet.cells > 0])}
+    microtubules, shown = _microtubules(sheet, 170), [HPA_PROTEINS[name](sheet) for name in names]
+    stains = [microtubules, *shown, _chromatin(sheet), _reticulum(sheet)]
+    developed = [_develop(sheet, stain, pixel_size_um) for stain in stains]
+    which = sheet.cells % len(names)
+    pixels = np.stack([developed[0], np.choose(which, developed[1:-2]), *developed[-2:]])
+    return HpaField(pixels, sheet.cells, protein, pixel_size_um, organelles)
 
 
 def _develop(sheet: _Sheet, stain: Floats, pixel_size_um: float) -> NDArray[np.uint8]:
@@ -95,7 +106,7 @@ def _develop(sheet: _Sheet, stain: Floats, pixel_size_um: float) -> NDArray[np.u
     light = ndimage.gaussian_filter(stain * per_cell[sheet.cells], 0.11 / pixel_size_um)
     top = float(np.percentile(light[sheet.cells > 0], 99.5))
     photons = light / max(top, 1e-9) * 90.0
-    return record(sheet.rng, photons, Camera(gain=2.1, read_noise=0.8, offset=0.0))
+    return digitise(sheet.rng, photons, Camera(gain=2.1, read_noise=0.8, offset=0.0))
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Floats:

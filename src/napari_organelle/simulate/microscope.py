@@ -58,13 +58,20 @@ class Camera:
     smoothing: float = 0.0
 
 
+PROJECTED, OUT_OF_FOCUS = 0.15, 0.1
+"""Shares of pictures that are projections of a stack, and that are focused on a wrong plane."""
+
+
 def draw_optics(rng: np.random.Generator, pixel_size_um: float) -> Optics:
+    """A section through the cells; or a projection, in which every plane is in focus."""
+    chance = rng.random()
+    projected, astray = chance < PROJECTED, chance > 1 - OUT_OF_FOCUS
     return Optics(
         pixel_size_um=pixel_size_um,
         sigma_um=rng.uniform(0.12, 0.25),
-        focus_um=rng.normal(0.0, 0.45),
-        depth_um=rng.uniform(0.45, 0.8),
-        section_um=float(np.exp(rng.uniform(np.log(0.55), np.log(2.2)))),
+        focus_um=rng.normal(0.0, 1.1 if astray else 0.45),
+        depth_um=rng.uniform(0.45, 0.8) * (5.0 if projected else 1.0),
+        section_um=20.0 if projected else float(np.exp(rng.uniform(np.log(0.55), np.log(2.2)))),
         halo=rng.uniform(0.02, 0.3),
     )
 
@@ -93,7 +100,7 @@ def _middles() -> Floats:
     return np.asarray((edges[1:] + edges[:-1]) / 2)
 
 
-def record(rng: np.random.Generator, photons: Floats, camera: Camera) -> NDArray[np.uint8]:
+def digitise(rng: np.random.Generator, photons: Floats, camera: Camera) -> NDArray[np.uint8]:
     """8-bit picture of expected photons (Y, X): shot noise, read noise, smoothing, saturation at 255."""
     seen = rng.poisson(photons) + rng.normal(0.0, camera.read_noise, photons.shape)
     if camera.smoothing > 0:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_organelle.simulate.colony import scatter, surround
 from napari_organelle.simulate.emitters import Cloud, join
-from napari_organelle.simulate.microscope import Camera, Optics, draw_optics, expose, record, soften
+from napari_organelle.simulate.microscope import Camera, Optics, digitise, draw_optics, expose, soften
 from napari_organelle.simulate.yeast_cell import MEDIAN_VOLUME_UM3, Cell, Floats, draw_cell
 from napari_organelle.simulate.yeast_organelles import YEAST_CLASSES, Strain, cytosol, draw_strain, paint
 
@@ -18,8 +18,8 @@ __all__ = [
     "PIXEL_SIZE_UM",
     "YEAST_CHANNELS",
     "YEAST_CLASSES",
-    "Crops",
     "Field",
+    "SimulatedCrops",
     "simulate_crops",
     "simulate_field",
 ]
@@ -34,7 +34,7 @@ AUTOFLUORESCENCE = 1500.0
 
 
 @dataclass(frozen=True)
-class Crops:
+class SimulatedCrops:
     """Single-cell pictures.
 
     Attributes
@@ -82,7 +82,7 @@ def simulate_crops(
     pixel_size_um: float = PIXEL_SIZE_UM,
     classes: Sequence[str] | None = None,
     start: int = 0,
-) -> Crops:
+) -> SimulatedCrops:
     """Crops `start` to `start + count` of an endless series, one cell in the middle of each.
 
     Crop i shows class i modulo the number of `classes` (default: all), and depends on `seed` and i alone:
@@ -94,7 +94,7 @@ def simulate_crops(
     for i, label in enumerate(labels):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(start + i,)))
         pixels[i] = _crop(rng, YEAST_CLASSES[label], size, pixel_size_um)
-    return Crops(pixels, labels, pixel_size_um)
+    return SimulatedCrops(pixels, labels, pixel_size_um)
 
 
 def simulate_field(
@@ -164,7 +164,7 @@ def _fluorophores(rng: np.random.Generator, cell: Cell, strain: Strain) -> tuple
     volume = sum(body.volume for body in cell.bodies) / MEDIAN_VOLUME_UM3
     free = cytosol(rng, cell, nucleus=rng.uniform(0.7, 1.0), vacuole=rng.uniform(0.02, 0.3))
     copies = strain.copies * volume * np.exp(rng.normal(0.0, 0.3))
-    dying = rng.random() < 0.015
+    dying = rng.random() < 0.03
     glow = AUTOFLUORESCENCE * volume * np.exp(rng.normal(0.0, 0.25)) * (15.0 if dying else 1.0)
     structure = paint(rng, cell, strain).scaled(copies * (1 - strain.haze))
     marker = free.scaled(volume * np.exp(rng.normal(0.0, 0.3)))
@@ -177,7 +177,7 @@ def _develop(rng: np.random.Generator, photons: Floats, smoothing: float) -> NDA
     gain = 255.0 * 10 ** rng.uniform(-0.9, 0.1) / max(brightest, 30.0)
     stray = rng.uniform(0.0, 0.12) * brightest + rng.uniform(0.0, 4.0)
     camera = Camera(gain, rng.uniform(1.0, 6.0), rng.uniform(0.0, 10.0), smoothing)
-    return record(rng, photons + stray, camera)
+    return digitise(rng, photons + stray, camera)
 
 
 def _masks(cells: list[Cell], size: int, pixel_size_um: float) -> NDArray[np.int32]:

@@ -26,7 +26,7 @@ NUCLEUS_SHARE = 0.075
 
 
 @dataclass(frozen=True)
-class Body:
+class CellBody:
     """Ellipsoid: `center` (y, x, z), `radii` along its own axes, turned by `angle` radians about z."""
 
     center: Floats
@@ -52,12 +52,12 @@ class Body:
         own = (points - self.center) @ (self.turn / self.radii)
         return np.sqrt(np.einsum("ij,ij->i", own, own))
 
-    def grown(self, by: float) -> Body:
+    def grown(self, by: float) -> CellBody:
         """The same body with `by` micrometres more on each radius."""
-        return Body(self.center, np.maximum(self.radii + by, 0.05), self.angle)
+        return CellBody(self.center, np.maximum(self.radii + by, 0.05), self.angle)
 
-    def moved(self, by: Floats) -> Body:
-        return Body(self.center + by, self.radii, self.angle)
+    def moved(self, by: Floats) -> CellBody:
+        return CellBody(self.center + by, self.radii, self.angle)
 
     def reach(self, direction: float) -> float:
         """Radius of the outline towards `direction`, an angle in the image plane."""
@@ -70,14 +70,14 @@ class Cell:
     """One cell: `bodies` are the mother and, past G1, its bud; `poles` (P, 3) are the spindle poles."""
 
     phase: str
-    bodies: tuple[Body, ...]
-    nuclei: tuple[Body, ...]
-    vacuoles: tuple[Body, ...]
+    bodies: tuple[CellBody, ...]
+    nuclei: tuple[CellBody, ...]
+    vacuoles: tuple[CellBody, ...]
     nucleolus_axis: Floats
     poles: Floats
 
     def moved(self, by: Floats) -> Cell:
-        def each(bodies: tuple[Body, ...]) -> tuple[Body, ...]:
+        def each(bodies: tuple[CellBody, ...]) -> tuple[CellBody, ...]:
             return tuple(b.moved(by) for b in bodies)
 
         return Cell(
@@ -102,14 +102,14 @@ def draw_cell(rng: np.random.Generator) -> Cell:
     volume = MEDIAN_VOLUME_UM3 * np.exp(rng.normal(0.0, 0.42)) * (0.85 if phase == "G1" else 1.0)
     aspect = 1.0 + abs(rng.normal(0.13, 0.12))
     short = (volume * 0.75 / np.pi / aspect) ** (1 / 3)
-    mother = Body(np.zeros(3), np.array([short * aspect, short, short]), rng.uniform(0, 2 * np.pi))
+    mother = CellBody(np.zeros(3), np.array([short * aspect, short, short]), rng.uniform(0, 2 * np.pi))
     bodies = (mother, *_bud(rng, mother, phase))
     vacuoles = tuple(v for body in bodies for v in _vacuoles(rng, body))
     nuclei, poles = _nuclei(rng, bodies, vacuoles, phase)
     return Cell(phase, bodies, nuclei, vacuoles, direction(rng), poles)
 
 
-def _bud(rng: np.random.Generator, mother: Body, phase: str) -> tuple[Body, ...]:
+def _bud(rng: np.random.Generator, mother: CellBody, phase: str) -> tuple[CellBody, ...]:
     """No bud in G1, then one that grows to about 0.8 of its mother's radius."""
     span = {"S": (0.25, 0.5), "G2": (0.5, 0.75), "anaphase": (0.6, 0.85), "telophase": (0.7, 0.92)}.get(phase)
     if span is None:
@@ -120,12 +120,12 @@ def _bud(rng: np.random.Generator, mother: Body, phase: str) -> tuple[Body, ...]
     distance = mother.reach(towards) + radius * aspect * rng.uniform(0.82, 0.96)
     tilt = rng.normal(0.0, 0.2)
     axis = np.array([np.cos(towards) * np.cos(tilt), np.sin(towards) * np.cos(tilt), np.sin(tilt)])
-    return (Body(mother.center + distance * axis, radius * np.array([aspect, 1.0, 1.0]), towards),)
+    return (CellBody(mother.center + distance * axis, radius * np.array([aspect, 1.0, 1.0]), towards),)
 
 
 def _nuclei(
-    rng: np.random.Generator, bodies: tuple[Body, ...], vacuoles: tuple[Body, ...], phase: str
-) -> tuple[tuple[Body, ...], Floats]:
+    rng: np.random.Generator, bodies: tuple[CellBody, ...], vacuoles: tuple[CellBody, ...], phase: str
+) -> tuple[tuple[CellBody, ...], Floats]:
     """Nuclei and spindle poles: one nucleus, by the neck in G2, through it in anaphase, two at last."""
     mother = bodies[0]
     radius = (NUCLEUS_SHARE * mother.volume * rng.uniform(0.8, 1.3) * 0.75 / np.pi) ** (1 / 3)
@@ -140,21 +140,23 @@ def _nuclei(
         center = _clear_spot(rng, mother, vacuoles, radius)
         axis = direction(rng)
     stretch = rng.uniform(1.0, 1.2)
-    nucleus = Body(center, radius * np.array([stretch, 1, 1 / stretch]), rng.uniform(0, np.pi))
+    nucleus = CellBody(center, radius * np.array([stretch, 1, 1 / stretch]), rng.uniform(0, np.pi))
     single = phase == "G1" or (phase == "S" and rng.random() < 0.5)
     return (nucleus,), nucleus.place(np.array([axis] if single else [axis, _opposite(rng, axis, phase)]))
 
 
-def _clear_spot(rng: np.random.Generator, mother: Body, vacuoles: tuple[Body, ...], radius: float) -> Floats:
+def _clear_spot(
+    rng: np.random.Generator, mother: CellBody, vacuoles: tuple[CellBody, ...], radius: float
+) -> Floats:
     """The place with most room among a few, for a nucleus of `radius` beside the vacuoles."""
-    best, most = mother.center, -np.inf
+    best, largest_room = mother.center, -np.inf
     for _ in range(12):
         spot = mother.center + direction(rng, 0.6) * rng.uniform(0.3, 1.0) * (mother.radii[1] - radius - 0.15)
         room = min(
             (float(np.linalg.norm(spot - v.center)) - v.radii[1] - radius for v in vacuoles), default=0.0
         )
-        if min(room, 0.1) > most:
-            best, most = spot, min(room, 0.1)
+        if min(room, 0.1) > largest_room:
+            best, largest_room = spot, min(room, 0.1)
     return np.asarray(best)
 
 
@@ -166,8 +168,8 @@ def _opposite(rng: np.random.Generator, first: Floats, phase: str) -> Floats:
 
 
 def _divided_nuclei(
-    rng: np.random.Generator, bodies: tuple[Body, ...], phase: str, radius: float
-) -> tuple[tuple[Body, ...], Floats]:
+    rng: np.random.Generator, bodies: tuple[CellBody, ...], phase: str, radius: float
+) -> tuple[tuple[CellBody, ...], Floats]:
     mother, bud = bodies
     axis = bud.center - mother.center
     length = float(np.linalg.norm(axis))
@@ -175,20 +177,20 @@ def _divided_nuclei(
     shift = 0.15 if phase == "anaphase" else rng.uniform(-0.25, 0.3)
     ends = (mother.center + axis * shift * mother.radii[1], bud.center - axis * shift * bud.radii[1])
     angle = float(np.arctan2(axis[1], axis[0]))
-    lobes = tuple(Body(end, 0.8 * radius * np.array([1.15, 1, 1]), angle) for end in ends)
+    lobes = tuple(CellBody(end, 0.8 * radius * np.array([1.15, 1, 1]), angle) for end in ends)
     poles = np.array([ends[0] - axis * radius * 0.9, ends[1] + axis * radius * 0.9])
     if phase == "telophase":
         return lobes, poles
     middle = (ends[0] + ends[1]) / 2
-    bridge = Body(
+    bridge = CellBody(
         middle, np.array([np.linalg.norm(ends[1] - ends[0]) / 2, radius * 0.3, radius * 0.3]), angle
     )
     return (*lobes, bridge), poles
 
 
-def _vacuoles(rng: np.random.Generator, body: Body) -> list[Body]:
+def _vacuoles(rng: np.random.Generator, body: CellBody) -> list[CellBody]:
     """One to four lobes, about a quarter of the section in all (Wiemken & Dürr 1974); few in young buds."""
-    vacuoles: list[Body] = []
+    vacuoles: list[CellBody] = []
     inner = float(body.radii[1])
     wanted = (
         int(rng.choice((1, 2, 3, 4), p=(0.45, 0.3, 0.15, 0.1))) if inner > 1.3 else int(rng.random() < 0.5)
@@ -196,10 +198,10 @@ def _vacuoles(rng: np.random.Generator, body: Body) -> list[Body]:
     for attempt in range(16):
         if len(vacuoles) == wanted:
             break
-        radius = inner * rng.uniform(0.35, 0.78) / max(wanted, 1) ** 0.35 * 0.97**attempt
+        radius = inner * rng.uniform(0.4, 0.8) / max(wanted, 1) ** 0.3 * 0.97**attempt
         center = body.center + direction(rng, 0.6) * rng.uniform(0.3, 1.0) * max(inner - radius - 0.12, 0.0)
-        if all(np.linalg.norm(center - v.center) > radius + v.radii[1] for v in vacuoles):
+        if all(np.linalg.norm(center - v.center) > 0.93 * (radius + v.radii[1]) for v in vacuoles):
             vacuoles.append(
-                Body(center, radius * np.array([rng.uniform(1.0, 1.2), 1, 1]), rng.uniform(0, np.pi))
+                CellBody(center, radius * np.array([rng.uniform(1.0, 1.2), 1, 1]), rng.uniform(0, np.pi))
             )
     return vacuoles

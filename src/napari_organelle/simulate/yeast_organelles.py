@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_organelle.simulate.emitters import Cloud, cover, fill, join, puncta, waves
-from napari_organelle.simulate.yeast_cell import Body, Cell, Floats, direction
+from napari_organelle.simulate.yeast_cell import Cell, CellBody, Floats, direction
 
 YEAST_CLASSES: tuple[str, ...] = (
     "cell periphery",
@@ -57,15 +57,15 @@ class Strain:
 HAZE = {
     "cell periphery": (0.02, 0.3),
     "cytoplasm": (0.0, 0.0),
-    "endosome": (0.05, 0.6),
+    "endosome": (0.1, 0.65),
     "er": (0.0, 0.3),
-    "golgi": (0.05, 0.6),
+    "golgi": (0.1, 0.6),
     "mitochondrion": (0.15, 0.75),
     "nuclear periphery": (0.05, 0.55),
     "nucleolus": (0.02, 0.35),
     "nucleus": (0.02, 0.5),
     "peroxisome": (0.05, 0.6),
-    "spindle pole": (0.15, 0.7),
+    "spindle pole": (0.25, 0.85),
     "vacuole": (0.0, 0.25),
 }
 
@@ -112,7 +112,7 @@ def cytosol(
     return Cloud(cloud.points, cloud.weights * np.maximum(level, 0))
 
 
-def _outside(cloud: Cloud, body: Body) -> Cloud:
+def _outside(cloud: Cloud, body: CellBody) -> Cloud:
     keep = body.depth(cloud.points) >= 1
     return Cloud(cloud.points[keep], cloud.weights[keep])
 
@@ -195,8 +195,8 @@ def _er(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 
 def _golgi(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     """5–16 separate cisternae through the cytosol (Preuss et al. 1992; Papanikou & Glick 2009)."""
-    count = 3 + int(rng.poisson(3 + 8 * look[0]))
-    return puncta(rng, _in_cytosol(rng, cell, count), 0.07 + 0.08 * look[1], 0.35 + 0.3 * look[2])
+    count = 3 + int(rng.poisson(2 + 7 * look[0]))
+    return puncta(rng, _in_cytosol(rng, cell, count), 0.08 + 0.16 * look[1], 0.2 + 0.4 * look[2])
 
 
 def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
@@ -206,7 +206,7 @@ def _mitochondrion(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
         room = float(body.radii[1])
         count = 1 + int(rng.poisson((1.5 + 3.5 * look[0]) * (room / 2.1) ** 1.5))
         arc = (
-            rng.uniform(0.8, 2.0 + 3.5 * look[1], count)[:, None, None]
+            rng.uniform(0.8, 2.5 + 3.5 * look[1], count)[:, None, None]
             * np.linspace(-0.5, 0.5, 40)[None, :, None]
         )
         a, b, c = (np.array([direction(rng, 0.5) for _ in range(count)])[:, None] for _ in range(3))
@@ -229,7 +229,9 @@ def _nuclear_periphery(rng: np.random.Generator, cell: Cell, look: Floats) -> Cl
 
 
 def _nucleolus(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """A crescent against the envelope, about a third of the nucleus (Léger-Silvestre et al. 1999)."""
+    """A crescent or an oval by the envelope, about a third of the nucleus (Léger-Silvestre et al. 1999)."""
+    if look[2] < 0.5:
+        return join(*(fill(rng, _oval(cell, n, look), 700) for n in _lobes(cell)))
     cloud = join(*(fill(rng, n, 1500) for n in _lobes(cell)))
     inside = np.zeros(len(cloud.points), dtype=bool)
     for nucleus in _lobes(cell):
@@ -241,7 +243,16 @@ def _nucleolus(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     return Cloud(cloud.points, cloud.weights * np.where(inside, 1.0, 0.12 * look[2]))
 
 
-def _lobes(cell: Cell) -> tuple[Body, ...]:
+def _oval(cell: Cell, nucleus: CellBody, look: Floats) -> CellBody:
+    """A longish body at the nucleus's edge, across the nucleolus's axis."""
+    radius = float(nucleus.radii[1]) * (0.4 + 0.3 * look[0])
+    y, x = cell.nucleolus_axis[:2]
+    radii = radius * np.array([1.2 + 0.5 * look[1], 0.8, 0.9])
+    center = nucleus.center + cell.nucleolus_axis * (float(nucleus.radii[1]) - 0.7 * radius)
+    return CellBody(center, radii, float(np.arctan2(x, y)) + np.pi / 2)
+
+
+def _lobes(cell: Cell) -> tuple[CellBody, ...]:
     """Nuclei without the bridge of anaphase."""
     return cell.nuclei[:2]
 
@@ -256,28 +267,30 @@ def _nucleus(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
 
 
 def _peroxisome(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
-    """1–10 bodies of 0.1–0.2 µm radius, most near the cortex (Motley & Hettema 2007)."""
-    count = 1 + int(rng.poisson(1.5 + 5.0 * look[0]))
-    return puncta(rng, _in_cytosol(rng, cell, count, 0.45), 0.05 + 0.06 * look[1], 0.15 + 0.35 * look[2])
+    """2–14 bodies of 0.1–0.2 µm radius, most near the cortex (Motley & Hettema 2007)."""
+    count = 2 + int(rng.poisson(1.5 + 7.0 * look[0]))
+    return puncta(rng, _in_cytosol(rng, cell, count, 0.45), 0.05 + 0.07 * look[1], 0.1 + 0.35 * look[2])
 
 
 def _spindle_pole(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     """One or two plaques of 0.1–0.2 µm in the nuclear envelope (Winey & Bloom 2012), or a faint spindle."""
     spots = puncta(rng, cell.poles, 0.05 + 0.05 * look[0], 0.25)
-    if len(cell.poles) == 2 and look[1] > 0.6:
+    if len(cell.poles) == 2 and look[1] > 0.8:
         along = rng.random((80, 1))
         bar = cell.poles[0] + along * (cell.poles[1] - cell.poles[0]) + rng.normal(0, 0.05, (80, 3))
         spots = join(spots, Cloud(bar, np.ones(80)).scaled(0.6 * look[1]))
     nucleoplasm = join(*(fill(rng, n, 400) for n in cell.nuclei))
-    return join(spots, nucleoplasm.scaled(0.3 * look[2] * float(spots.weights.sum())))
+    return join(spots, nucleoplasm.scaled(0.3 * look[2] ** 2 * float(spots.weights.sum())))
 
 
 def _vacuole(rng: np.random.Generator, cell: Cell, look: Floats) -> Cloud:
     """Lumen or limiting membrane; proteins bound for it also glow at spots on its rim."""
     if not cell.vacuoles:
         return puncta(rng, _in_cytosol(rng, cell, 1), 0.25, 0.1)
-    if look[0] < 0.5:
-        return join(*(fill(rng, v, 1200) for v in cell.vacuoles))
+    if look[0] < 0.7:
+        lobes = join(*(fill(rng, v, 1200) for v in cell.vacuoles))
+        edges = join(*(cover(rng, v, 700) for v in cell.vacuoles))
+        return join(lobes, edges.scaled(0.4 * look[1] ** 2 * float(lobes.weights.sum())))
     rims = join(*(cover(rng, v, 1400) for v in cell.vacuoles))
     rims = _patchy(rng, rims, 0.5 * look[1], 1.2)
     lumen = join(*(fill(rng, v, 600) for v in cell.vacuoles))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_organelle.files import whole_file
+
 if TYPE_CHECKING:
     import keras
 
@@ -76,32 +78,46 @@ def save_checkpoint(path: Path, network: keras.Model, progress: Progress) -> str
     arrays: dict[str, Any] = {f"now_{index}": _value(each) for index, each in enumerate(_state(network))}
     if not progress.finished or progress.best_epoch != len(progress.history):
         arrays |= {f"best_{index}": value for index, value in enumerate(progress.best)}
-    told = {"history": progress.history, "best": len(progress.best)}
-    told |= {"best_epoch": progress.best_epoch, "finished": progress.finished}
-    part = path.with_suffix(".part")
+    facts = {"history": progress.history, "best": len(progress.best)}
+    facts |= {"best_epoch": progress.best_epoch, "finished": progress.finished}
     try:
-        with part.open("wb") as file:
-            np.savez(file, told=np.array(json.dumps(told)), **arrays)
-        part.replace(path)
+        with whole_file(path) as part, part.open("wb") as file:
+            np.savez(file, progress=np.array(json.dumps(facts)), **arrays)
     except OSError as error:
-        part.unlink(missing_ok=True)
         return f"No checkpoint could be written ({error}): training goes on, but can't be resumed from here."
     return ""
 
 
-def restore_checkpoint(path: Path, network: keras.Model, progress: Progress) -> None:
-    """Bring network, optimizer and progress to where they were; if there is no checkpoint, leave them."""
+def restore_checkpoint(path: Path, network: keras.Model, progress: Progress) -> str:
+    """Bring network, optimizer and progress to where they were; without a checkpoint, leave them.
+
+    Returns
+    -------
+    str
+        What the user should know: empty, or that the checkpoint can't be read, and nothing was changed.
+    """
     if not path.exists():
-        return
-    with np.load(path, allow_pickle=False) as arrays:
-        told = json.loads(str(arrays["told"]))
-        for index, variable in enumerate(_state(network)):
-            variable.assign(arrays[f"now_{index}"])
-        names = [f"best_{index}" for index in range(told["best"])]
-        progress.best = [arrays[name if name in arrays else name.replace("best", "now")] for name in names]
-    progress.history = told["history"]
-    progress.best_epoch = told["best_epoch"]
-    progress.finished = told["finished"]
+        return ""
+    variables = _state(network)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            facts = json.loads(str(arrays["progress"]))
+            now = [_like(arrays[f"now_{index}"], variable) for index, variable in enumerate(variables)]
+            names = [f"best_{index}" for index in range(facts["best"])]
+            best = [arrays[name if name in arrays else name.replace("best", "now")] for name in names]
+        held = Progress(facts["history"], best, facts["best_epoch"], facts["finished"])
+    except Exception as error:  # noqa: BLE001 - whatever the bytes are, the stage can begin anew
+        return f"The checkpoint {path.name} can't be read ({error or type(error).__name__}): begun anew."
+    for variable, value in zip(variables, now, strict=True):
+        variable.assign(value)
+    vars(progress).update(vars(held))
+    return ""
+
+
+def _like(value: np.ndarray, variable: Any) -> np.ndarray:
+    if value.shape != tuple(variable.shape):
+        raise ValueError(f"{value.shape} instead of {tuple(variable.shape)}")
+    return value
 
 
 def _state(network: keras.Model) -> Sequence[Any]:

@@ -15,7 +15,8 @@ from napari_organelle.errors import TrainingError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.predict import predict
 from napari_organelle.model.prediction import BatchDone
-from napari_organelle.model.scores import Answers, Scores, Task, macro_f1, score
+from napari_organelle.model.scoring.calibrate import Task
+from napari_organelle.model.scoring.scores import Answers, Scores, macro_f1, score
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR
@@ -69,19 +70,20 @@ def match_classes(labels: np.ndarray, classes: Sequence[str]) -> tuple[np.ndarra
     (R, K) bool, dict of str to int
         Targets, and the names that no class has with their counts.
     """
-    column = {_plain(name): index for index, name in enumerate(classes)}
+    column = {plain_name(name): index for index, name in enumerate(classes)}
     targets = np.zeros((len(labels), len(classes)), bool)
     unknown: Counter[str] = Counter()
     for row, label in enumerate(labels.tolist()):
         for name in filter(None, label.split(LABEL_SEPARATOR)):
-            if (index := column.get(_plain(name))) is None:
+            if (index := column.get(plain_name(name))) is None:
                 unknown[name] += 1
             else:
                 targets[row, index] = True
     return targets, dict(unknown.most_common())
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A class's name without case, spaces and underscores."""
     return re.sub(r"[\s_]+", "", name).casefold()
 
 

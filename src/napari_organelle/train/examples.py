@@ -11,13 +11,13 @@ from pathlib import PurePath
 import numpy as np
 
 from napari_organelle.errors import ReadError, TrainingError
-from napari_organelle.model.scores import Task
+from napari_organelle.model.scoring.calibrate import Task
 from napari_organelle.prepare.cut import iter_windows, unfit_items
 from napari_organelle.prepare.regions import Regions, slice_regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR, ImageSet
 from napari_organelle.train.splits import group_names, pick_groups
 
-NAMED_AT_MOST = 5
+MAX_NAMED = 5
 SCAN_BATCH = 256
 
 
@@ -65,7 +65,7 @@ class Examples:
         return items["split"].to_numpy(dtype=str)[self.windows[:, 0]] if "split" in items.columns else None
 
 
-def examples_of_items(image_set: ImageSet, group_by: str = "auto") -> Examples:
+def examples_of_items(image_set: ImageSet, group_by: str = "auto", least: int = 3) -> Examples:
     """Every item of a set as one example, with the label that its table gives.
 
     Parameters
@@ -73,12 +73,14 @@ def examples_of_items(image_set: ImageSet, group_by: str = "auto") -> Examples:
     image_set : ImageSet
         With labels in ``items["label"]``.
     group_by : str
-        As in `splits.group_names`; ``"auto"`` takes the finest column that leaves each class three groups.
+        As in `splits.group_names`; ``"auto"`` takes the widest column that leaves each class enough groups.
+    least : int
+        How many are enough; as in `splits.pick_groups`.
     """
     labels = image_set.items["label"].to_numpy(dtype=str)
     if group_by == "auto":
         _, targets = class_targets(labels)
-        groups, group_by = pick_groups(image_set.items, targets)
+        groups, group_by = pick_groups(image_set.items, targets, least)
     else:
         groups = group_names(image_set.items, group_by)
     return Examples(image_set, slice_regions(image_set).windows, labels, groups, group_by)
@@ -191,8 +193,8 @@ class Scan:
         for name, reason in self.problems:
             named.setdefault(reason, []).append(name)
         return [
-            f"{len(names)} left out, {reason}: {', '.join(names[:NAMED_AT_MOST])}"
-            f"{', …' * (len(names) > NAMED_AT_MOST)}."
+            f"{len(names)} left out, {reason}: {', '.join(names[:MAX_NAMED])}"
+            f"{', …' * (len(names) > MAX_NAMED)}."
             for reason, names in named.items()
         ]
 

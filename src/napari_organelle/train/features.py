@@ -1,12 +1,13 @@
-"""VGG16 features, computed once for each window and kept on disk under the hash of its pixels."""
+"""Features of images, computed once for each window and kept on disk under the hash of its pixels."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,14 +17,19 @@ import numpy as np
 import platformdirs
 
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.compiled import compile_network
-from napari_organelle.model.device import Device
+from napari_organelle.files import whole_file
+from napari_organelle.model.engine.compiled import compile_network
+from napari_organelle.model.engine.device import Device
+from napari_organelle.model.networks.keras_models import assign_weights, build_feature_extractor
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.model.predict import AHEAD, answer, fitting_batch, read_ahead
-from napari_organelle.model.vgg16 import NetworkPlan, assign_weights, build_feature_extractor
 from napari_organelle.prepare.augment import Augmentation, augment
 from napari_organelle.prepare.cut import cut, iter_windows, raise_errors
 from napari_organelle.prepare.pixels import PixelPlan, network_input
 from napari_organelle.train.examples import Examples
+
+RECORD = np.dtype([("key", "S15"), ("crc", "<u4")])
+"""Of a segment: the hash that a row is kept under, and the CRC-32 of the row's bytes."""
 
 SEGMENT_ROWS = 256
 CACHE_BYTES = 8 * 2**30
@@ -63,15 +69,16 @@ class FeatureKey:
 
     def folder(self) -> str:
         """Name under which features of this kind are kept."""
-        network = {name: asdict(self.network)[name] for name in ("width", "head", "blocks")}
-        text = json.dumps([network, self.pixels.input_size, self.pixels.scaling, self.weights])
+        network = {name: asdict(self.network)[name] for name in ("architecture", "width", "head", "blocks")}
+        pixels = [self.pixels.input_size, self.pixels.scaling, *self.pixels.mixing]
+        text = json.dumps([RECORD.descr, network, *pixels, self.weights])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def weights_hash(weights: Mapping[str, np.ndarray]) -> str:
-    """Hash of the convolution layers among `weights`, as float32."""
+    """Hash of a backbone's weights, as float32."""
     digest = hashlib.blake2b(digest_size=12)
-    for name in sorted(name for name in weights if name.startswith("block")):
+    for name in sorted(weights):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(weights[name], np.float32).data)
     return digest.hexdigest()
@@ -80,8 +87,8 @@ def weights_hash(weights: Mapping[str, np.ndarray]) -> str:
 class FeatureCache:
     """Feature vectors in a folder, found by the hash of what they were computed from.
 
-    Rows are written in segments that never change: a file of hashes and a file of float32 rows, complete once
-    the first is there. Any number of processes may read and add.
+    Rows are written in segments that never change: a file of hashes and checksums, and a file of float32
+    rows, complete once the first is there. Any number of processes may read and add.
 
     Parameters
     ----------
@@ -94,8 +101,13 @@ class FeatureCache:
     def __init__(self, folder: Path, length: int) -> None:
         self.folder = folder
         self.length = length
-        self._places: dict[bytes, tuple[Path, int]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        self._places: dict[bytes, tuple[Path, int, int]] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"Features can't be kept in {folder}: {error}. Name another cache folder (--cache)."
+            ) from error
         self.refresh()
 
     def refresh(self) -> None:
@@ -107,11 +119,38 @@ class FeatureCache:
         return key in self._places
 
     def _open(self, path: Path) -> None:
-        hashes = np.fromfile(path, "S15")
+        table = np.fromfile(path, RECORD)
         rows = path.with_suffix(".rows")
-        if rows.exists() and rows.stat().st_size == len(hashes) * self.length * 4:
+        if rows.exists() and rows.stat().st_size == len(table) * self.length * 4:
             rows.touch()
-            self._places |= {key: (rows, index) for index, key in enumerate(hashes.tolist())}
+            self._places |= {key: (rows, index, crc) for index, (key, crc) in enumerate(table.tolist())}
+
+    def drop_damaged(self, keys: Sequence[bytes]) -> None:
+        """Forget, and delete, the segments of `keys` in which a row is not what was written."""
+        segments: dict[Path, list[bytes]] = {}
+        for key in keys:
+            if key in self._places:
+                segments.setdefault(self._places[key][0], []).append(key)
+        for path, inside in segments.items():
+            if self._is_whole(path, inside):
+                continue
+            self._places = {key: place for key, place in self._places.items() if place[0] != path}
+            with suppress(OSError):
+                path.with_suffix(".hashes").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+
+    def _is_whole(self, path: Path, keys: Sequence[bytes]) -> bool:
+        """Whether a segment still has the rows of `keys` as they were written."""
+        try:
+            with path.open("rb") as file:
+                for key in keys:
+                    _, index, crc = self._places[key]
+                    file.seek(index * self.length * 4)
+                    if zlib.crc32(file.read(self.length * 4)) != crc:
+                        return False
+        except OSError:
+            return False
+        return True
 
     def add(self, hashes: Sequence[bytes], features: np.ndarray) -> None:
         """Keep (n, length) float32 `features`.
@@ -124,8 +163,9 @@ class FeatureCache:
         path = self.folder / f"{uuid.uuid4().hex}.hashes"
         try:
             np.ascontiguousarray(features, np.float32).tofile(path.with_suffix(".rows"))
-            np.asarray(hashes, "S15").tofile(path.with_suffix(".part"))
-            path.with_suffix(".part").replace(path)
+            crcs = [zlib.crc32(row.tobytes()) for row in np.asarray(features, np.float32)]
+            with whole_file(path) as part:
+                np.array(list(zip(hashes, crcs, strict=True)), RECORD).tofile(part)
         except OSError as error:
             path.with_suffix(".rows").unlink(missing_ok=True)
             raise TrainingError(
@@ -139,7 +179,7 @@ class FeatureCache:
         features = np.empty((len(hashes), self.length), np.float32)
         places: dict[Path, list[tuple[int, int]]] = {}
         for row, key in enumerate(hashes):
-            path, index = self._places[key]
+            path, index, _ = self._places[key]
             places.setdefault(path, []).append((index, row))
         for path, pairs in places.items():
             with path.open("rb", buffering=0) as file:
@@ -204,8 +244,10 @@ class FeatureJob:
         return [copy_hash(key, copy, self.augmentation, self.seed) for key, copy in pairs]
 
     def missing(self, cache: FeatureCache) -> np.ndarray:
-        """(M,) int64: a row for each feature vector that the cache lacks, in order."""
-        rows = {key: row for row, key in enumerate(self.keys()) if key not in cache}
+        """(M,) int64: a row for each feature vector that the cache lacks, or has damaged, in order."""
+        keys = self.keys()
+        cache.drop_damaged(keys)
+        rows = {key: row for row, key in enumerate(keys) if key not in cache}
         return np.asarray(sorted(rows.values()), np.int64)
 
 

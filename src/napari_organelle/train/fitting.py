@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.calibrate import cross_entropy
-from napari_organelle.model.device import DataParallel, Device
-from napari_organelle.model.scores import Task, macro_f1
+from napari_organelle.model.engine.device import DataParallel, Device
+from napari_organelle.model.scoring.calibrate import Task, cross_entropy
+from napari_organelle.model.scoring.scores import macro_f1
 from napari_organelle.train.checkpoint import (
     Progress,
     merit,
@@ -64,15 +64,15 @@ class EpochReport:
 
 
 @dataclass(frozen=True)
-class Material:
+class FittingData:
     """What a stage is fitted on.
 
     Parameters
     ----------
     train, val : (n,) int64
         Rows; `val` may be empty.
-    targets : (R, K) bool
-        Classes of every row.
+    targets : (R, K) bool or float32
+        Classes of every row, or how likely each is, in [0, 1].
     weights : (R,) float32
         Weight of each row in the loss.
     draw : callable
@@ -96,7 +96,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Fit:
     """One fit.
 
     Parameters
@@ -107,7 +107,7 @@ class Stage:
         Compiled; changed in place. Its variables after the best epoch are in the Progress.
     plan : FitPlan
         How.
-    material : Material
+    data : FittingData
         On what.
     seed : int
         Of order and augmentation.
@@ -125,7 +125,7 @@ class Stage:
     name: str
     network: keras.Model
     plan: FitPlan
-    material: Material
+    data: FittingData
     seed: int
     checkpoint: Path
     device: Device
@@ -171,12 +171,12 @@ def reset_optimizer(network: keras.Model) -> None:
         variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
-def fit(stage: Stage, progress: Progress) -> Iterator[EpochReport]:
+def fit(stage: Fit, progress: Progress) -> Iterator[EpochReport]:
     """Run a stage, or what is left of it after its checkpoint.
 
     Parameters
     ----------
-    stage : Stage
+    stage : Fit
         What to run.
     progress : Progress
         Filled as the run goes; what it holds when the generator is closed is the best epoch so far.
@@ -193,7 +193,7 @@ def fit(stage: Stage, progress: Progress) -> Iterator[EpochReport]:
     """
     import keras
 
-    restore_checkpoint(stage.checkpoint, stage.network, progress)
+    anew = restore_checkpoint(stage.checkpoint, stage.network, progress)
     started, first = time.monotonic(), len(progress.history)
     while not progress.finished:
         epoch = len(progress.history)
@@ -201,6 +201,7 @@ def fit(stage: Stage, progress: Progress) -> Iterator[EpochReport]:
             row = _run_epoch(stage, epoch, progress.history)
         note = _judge(stage, progress, row)
         note = save_checkpoint(stage.checkpoint, stage.network, progress) or note
+        note, anew = " ".join(filter(None, (anew, note))), ""
         seconds = (time.monotonic() - started) / (epoch + 1 - first) * (stage.plan.epochs - epoch - 1)
         yield EpochReport(stage.name, epoch + 1, stage.plan.epochs, **row, seconds_left=seconds, note=note)
 
@@ -226,24 +227,24 @@ def _filled(inputs: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, batch:
     return np.concatenate([values, np.zeros((batch - len(values), *values.shape[1:]), values.dtype)])
 
 
-def _run_epoch(stage: Stage, epoch: int, history: list[dict[str, float]]) -> dict[str, float]:
+def _run_epoch(stage: Fit, epoch: int, history: list[dict[str, float]]) -> dict[str, float]:
     """Train once over the drawn rows, then measure."""
-    material, network = stage.material, stage.network
+    data, network = stage.data, stage.network
     network.optimizer.learning_rate.assign(stage.plan.rate(epoch, [row["val_loss"] for row in history]))
     rng = np.random.default_rng([stage.seed, epoch])
-    order = material.draw(rng)
+    order = data.draw(rng)
     shares = stage.parallel.count if stage.parallel else 1
     batch = max(1, min(stage.plan.batch_size, len(order)) // shares) * shares
     order = np.resize(order, -(-len(order) // batch) * batch)
     losses = []
-    for rows, images in _inputs(material, order.reshape(-1, batch), rng):
-        targets = material.targets[rows].astype(np.float32)
-        losses.append(_step(stage, images, targets, material.weights[rows]))
+    for rows, images in _inputs(data, order.reshape(-1, batch), rng):
+        targets = data.targets[rows].astype(np.float32)
+        losses.append(_step(stage, images, targets, data.weights[rows]))
         if not np.isfinite(losses[-1]):
             break
-    watched = material.train[:: -(-len(material.train) // MAX_WATCHED)]
+    watched = data.train[:: -(-len(data.train) // MAX_WATCHED)]
     train_f1, plain_loss = _measure(stage, watched, batch)
-    val_f1, val_loss = _measure(stage, material.val, batch)
+    val_f1, val_loss = _measure(stage, data.val, batch)
     return {
         "train_loss": float(np.mean(losses)) if np.isfinite(plain_loss) else float("nan"),
         "val_loss": val_loss,
@@ -252,7 +253,7 @@ def _run_epoch(stage: Stage, epoch: int, history: list[dict[str, float]]) -> dic
     }
 
 
-def _step(stage: Stage, images: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
+def _step(stage: Fit, images: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> float:
     """Train on one batch; its loss."""
     if stage.parallel:
         return stage.parallel.train_on_batch(stage.network, images, targets, weights)
@@ -260,34 +261,34 @@ def _step(stage: Stage, images: np.ndarray, targets: np.ndarray, weights: np.nda
 
 
 def _inputs(
-    material: Material, batches: np.ndarray, rng: np.random.Generator
+    data: FittingData, batches: np.ndarray, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and network input of each batch; the next one is prepared while the network trains on this one."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(material.train_input, batches[0], rng)
+        waiting = pool.submit(data.train_input, batches[0], rng)
         for index, rows in enumerate(batches):
             images = waiting.result()
             if index + 1 < len(batches):
-                waiting = pool.submit(material.train_input, batches[index + 1], rng)
+                waiting = pool.submit(data.train_input, batches[index + 1], rng)
             yield rows, images
 
 
-def _measure(stage: Stage, rows: np.ndarray, batch: int) -> tuple[float, float]:
+def _measure(stage: Fit, rows: np.ndarray, batch: int) -> tuple[float, float]:
     """Macro F1 and cross-entropy; NaN where there are no rows."""
     if not len(rows):
         return float("nan"), float("nan")
     answers, targets = (
-        logits(stage.network, stage.material.plain_input, rows, batch),
-        stage.material.targets[rows],
+        logits(stage.network, stage.data.plain_input, rows, batch),
+        stage.data.targets[rows] > 0.5,
     )
-    if stage.material.task == "single":
+    if stage.data.task == "single":
         called = np.eye(targets.shape[1], dtype=bool)[answers.argmax(axis=1)]
     else:
         called = answers >= 0
-    return macro_f1(targets, called), cross_entropy(answers, targets, stage.material.task)
+    return macro_f1(targets, called), cross_entropy(answers, targets, stage.data.task)
 
 
-def _judge(stage: Stage, progress: Progress, row: dict[str, float]) -> str:
+def _judge(stage: Fit, progress: Progress, row: dict[str, float]) -> str:
     """Keep the epoch if it is the best so far, and decide whether it was the last."""
     epoch = len(progress.history) + 1
     if not np.isfinite(row["train_loss"]):
@@ -299,7 +300,7 @@ def _judge(stage: Stage, progress: Progress, row: dict[str, float]) -> str:
         progress.finished = True
         return f"The loss became NaN in epoch {epoch}: training stopped, epoch {progress.best_epoch} is kept."
     progress.history.append(row)
-    chooses = stage.selects and len(stage.material.val) > 0
+    chooses = stage.selects and len(stage.data.val) > 0
     if epoch == 1 or not chooses or merit(row) > progress.merit():
         progress.best = read_variables(stage.network)
         progress.best_epoch = epoch

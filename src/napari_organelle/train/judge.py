@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_organelle.model.calibrate import (
+from napari_organelle.model.scoring.calibrate import (
+    Task,
     choose_thresholds,
     expected_calibration_error,
     fit_temperature,
     probabilities,
 )
-from napari_organelle.model.scores import Answers, Scores, Task, score
+from napari_organelle.model.scoring.scores import Answers, Scores, score
+
+CROSS_NOTE = "Cross-validated: every example was judged by a network that had not seen its group."
 
 
 @dataclass(frozen=True)
@@ -66,27 +69,26 @@ def judge_holdout(val: HeldOut, test: HeldOut, classes: tuple[str, ...], task: T
     """Temperature and thresholds from the validation side, scores from the test side."""
     temperature = fit_temperature(val.logits, val.targets, task)
     thresholds = choose_thresholds(probabilities(val.logits, task, temperature), val.targets, task)
-    told = probabilities(test.logits, task, temperature)
-    return Judgement(temperature, thresholds, _score(test, told, classes, task, thresholds), told)
+    answers = probabilities(test.logits, task, temperature)
+    return Judgement(temperature, thresholds, _score(test, answers, classes, task, thresholds), answers)
 
 
 def judge_cross(held: HeldOut, classes: tuple[str, ...], task: Task) -> Judgement:
     """Each fold is judged with the temperature and thresholds of the other folds; the model gets those of
     all."""
-    told = np.zeros_like(held.logits)
-    limits = np.zeros((len(told), 1 if task == "single" else len(classes)))
+    answers = np.zeros_like(held.logits)
+    limits = np.zeros((len(answers), 1 if task == "single" else len(classes)))
     for part in np.unique(held.part):
         inside, others = held.part == part, held.part != part
         others = others if others.any() else inside
         temperature = fit_temperature(held.logits[others], held.targets[others], task)
-        told[inside] = probabilities(held.logits[inside], task, temperature)
-        others_told = probabilities(held.logits[others], task, temperature)
-        limits[inside] = choose_thresholds(others_told, held.targets[others], task)
+        answers[inside] = probabilities(held.logits[inside], task, temperature)
+        others_probabilities = probabilities(held.logits[others], task, temperature)
+        limits[inside] = choose_thresholds(others_probabilities, held.targets[others], task)
     temperature = fit_temperature(held.logits, held.targets, task)
-    thresholds = choose_thresholds(told, held.targets, task)
-    scores = _score(held, told, classes, task, limits)
-    note = "Cross-validated: every example was judged by a network that had not seen its group."
-    return Judgement(temperature, thresholds, replace(scores, notes=(*scores.notes, note)), told)
+    thresholds = choose_thresholds(answers, held.targets, task)
+    scores = _score(held, answers, classes, task, limits)
+    return Judgement(temperature, thresholds, replace(scores, notes=(*scores.notes, CROSS_NOTE)), answers)
 
 
 def unjudged(classes: int, task: Task) -> Judgement:
@@ -97,11 +99,11 @@ def unjudged(classes: int, task: Task) -> Judgement:
 
 def _score(
     held: HeldOut,
-    told: np.ndarray,
+    answers: np.ndarray,
     classes: tuple[str, ...],
     task: Task,
     thresholds: tuple[float, ...] | np.ndarray,
 ) -> Scores:
-    scores = score(Answers(held.targets, told, classes, task, np.asarray(thresholds), held.groups))
+    scores = score(Answers(held.targets, answers, classes, task, np.asarray(thresholds), held.groups))
     before = expected_calibration_error(probabilities(held.logits, task), held.targets, task)
     return replace(scores, ece={"before": before, **scores.ece})

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_organelle.model.vgg16 import NetworkPlan
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.prepare import augment
 from napari_organelle.prepare.augment import Augmentation
 from napari_organelle.prepare.pixels import Scaling
@@ -133,9 +133,9 @@ class Recipe:
 
 DEFAULT = Recipe(name="default")
 
-SEED_YEAST = Recipe(
-    name="seed-yeast",
-    network=NetworkPlan(head="seed"),
+NOTEBOOK_YEAST = Recipe(
+    name="notebook2019-yeast",
+    network=NetworkPlan(head="notebook2019"),
     head=FitPlan(
         epochs=20,
         batch_size=500,
@@ -145,7 +145,7 @@ SEED_YEAST = Recipe(
         clip_norm=1.0,
         schedule="constant",
     ),
-    augmentation=augment.SEED_YEAST,
+    augmentation=augment.NOTEBOOK_YEAST,
     copies=1,
     plain=False,
     input_size=224,
@@ -155,11 +155,11 @@ SEED_YEAST = Recipe(
 """Yeast notebook of Mamun (2019): VGG16 features of one augmented copy of each image, three dense layers,
 SGD. The gradient is clipped here: without that its learning rate makes the loss infinite within ten steps."""
 
-SEED_HPA = Recipe(
-    name="seed-hpa",
-    network=NetworkPlan(head="seed"),
+NOTEBOOK_HPA = Recipe(
+    name="notebook2019-hpa",
+    network=NetworkPlan(head="notebook2019"),
     head=FitPlan(epochs=15, batch_size=500, learning_rate=1e-3, weight_decay=0.0, schedule="constant"),
-    augmentation=augment.SEED_HPA,
+    augmentation=augment.NOTEBOOK_HPA,
     copies=1,
     plain=False,
     input_size=224,
@@ -173,7 +173,15 @@ SEED_HPA = Recipe(
 raw pixels; here it sees the VGG16 features that the notebook's text speaks of. The held-out 35 % are halved,
 so that thresholds are chosen on other images than they are judged on."""
 
-RECIPES = {recipe.name: recipe for recipe in (DEFAULT, SEED_YEAST, SEED_HPA)}
+RECIPES = {recipe.name: recipe for recipe in (DEFAULT, NOTEBOOK_YEAST, NOTEBOOK_HPA)}
+
+OLD_NAMES = {"seed-yeast": NOTEBOOK_YEAST.name, "seed-hpa": NOTEBOOK_HPA.name}
+"""Names of recipes in earlier versions, which still open."""
+
+
+def recipe_name(name: str) -> str:
+    """The present name of a recipe."""
+    return OLD_NAMES.get(name, name)
 
 
 def with_changes(recipe: Recipe, epochs: int | None, tuned_blocks: int | None, width: float | None) -> Recipe:

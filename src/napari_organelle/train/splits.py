@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.scores import Task
+from napari_organelle.model.scoring.calibrate import Task
 
 SIDES = ("train", "val", "test")
 
 KNOWN_SIDES = {side: side for side in SIDES} | dict.fromkeys(("validate", "validation", "valid"), "val")
 
 FOLDS_FOR_VALIDATION = 5
+
+NAMED_CLASSES = 5
 
 OUTER_COLUMNS = ("plate", "gene", "protein", "well", "row", "column", "field")
 """Columns of an item table from the outermost down: a field's number counts only within its plate and
@@ -76,19 +78,100 @@ def group_names(items: pd.DataFrame, group_by: str) -> np.ndarray:
     return items[columns].astype(str).agg("/".join, axis=1).to_numpy(dtype=str)
 
 
-def pick_groups(items: pd.DataFrame, targets: np.ndarray) -> tuple[np.ndarray, str]:
-    """Groups for a table of which nothing was asked: the finest column that leaves each class three groups.
+def pick_groups(items: pd.DataFrame, targets: np.ndarray, least: int = len(SIDES)) -> tuple[np.ndarray, str]:
+    """Groups for a table of which nothing was asked: the widest column with enough groups in each class.
+
+    The wider the groups that are held out, the more the score says of new experiments: a new plate asks more
+    than a new field of a known one.
+
+    Parameters
+    ----------
+    items : DataFrame
+        N rows of an item table.
+    targets : (N, K) bool
+        Classes of each.
+    least : int
+        Groups that each class needs: 2 to be on both sides of a cross-validation, 3 for three sides.
 
     Returns
     -------
     (N,) array of str, str
         The groups, and the name of the column or ``"item"``.
     """
-    for name in reversed([name for name in OUTER_COLUMNS if name in items.columns]):
+    for name in (name for name in OUTER_COLUMNS if name in items.columns):
         groups = group_names(items, name)
-        if min((len(set(groups[true])) for true in targets.T if true.any()), default=0) >= len(SIDES):
+        if min(group_counts(targets, groups), default=0) >= least:
             return groups, name
     return group_names(items, "item"), "item"
+
+
+def group_counts(targets: np.ndarray, groups: np.ndarray) -> list[int]:
+    """In how many groups each class of (N, K) `targets` is found, without those that no example has."""
+    return [len(set(groups[true])) for true in targets.T if true.any()]
+
+
+def split_problem(targets: np.ndarray, groups: np.ndarray, classes: Sequence[str], by: str) -> str:
+    """Why whole groups can't be held out: a class of one group is wholly learned from or wholly held out.
+
+    Parameters
+    ----------
+    targets : (N, K) bool
+        Classes of each example.
+    groups : (N,) array of str
+        What must stay together.
+    classes : sequence of str
+        K names.
+    by : str
+        What the groups are, such as ``"gene"``.
+
+    Returns
+    -------
+    str
+        The reason and what to do; ``""`` where every class can be on both sides.
+    """
+    held = [set(groups[true]) for true in targets.T]
+    alone = [
+        f"{name} ({next(iter(each))})" for name, each in zip(classes, held, strict=True) if len(each) == 1
+    ]
+    if not alone:
+        return ""
+    more = f" and {len(alone) - NAMED_CLASSES} more" if len(alone) > NAMED_CLASSES else ""
+    return (
+        f"Kept together by {by}, classes with one group only: {', '.join(alone[:NAMED_CLASSES])}{more}. "
+        "Such a class could be learned from or judged, not both. Keep together something finer, or add "
+        f"examples of another {by}."
+    )
+
+
+def shared_with_training(
+    items: pd.DataFrame, rows: np.ndarray, sides: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, float]:
+    """How much of what is held out comes from a plate, gene, field... that is also trained on.
+
+    Parameters
+    ----------
+    items : DataFrame
+        Item table.
+    rows : (R,) int64
+        Item of each example.
+    sides : iterable of (train, held)
+        Rows of the examples on both sides, one pair a fold.
+
+    Returns
+    -------
+    dict
+        Share in (0, 1] for each column of which something is shared, outermost first. Columns of one value
+        are left out: they are no choice of the split's.
+    """
+    pairs, shares = list(sides), {}
+    for name in (name for name in OUTER_COLUMNS if name in items.columns):
+        groups = group_names(items, name)[rows]
+        if len(set(groups)) < 2:
+            continue
+        shared = sum(int(np.isin(groups[held], groups[train]).sum()) for train, held in pairs)
+        if shared:
+            shares[name] = shared / sum(len(held) for _, held in pairs)
+    return shares
 
 
 def split_examples(
@@ -164,10 +247,12 @@ def folds(
 
 
 def _deal_single(targets: np.ndarray, groups: np.ndarray, seed: int, number: int) -> list[np.ndarray]:
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     labels = targets.argmax(axis=1)
     counts = np.bincount(labels)
+    if counts.max() == 1:
+        return [held for _, held in GroupKFold(number).split(labels, labels, groups)]
     if number > counts.max():
         number = max(2, int(counts.max()))
     dealer = StratifiedGroupKFold(n_splits=number, shuffle=True, random_state=seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -11,22 +10,22 @@ import numpy as np
 
 from napari_organelle.errors import TrainingError
 from napari_organelle.model.bundle import open_bundle
-from napari_organelle.model.device import Device, data_parallel, device_names
-from napari_organelle.model.vgg16 import (
+from napari_organelle.model.engine.device import Device, data_parallel, device_names
+from napari_organelle.model.networks.keras_models import (
     assign_weights,
     build_backbone,
     build_head,
     build_network,
-    imagenet_weights,
     read_weights,
 )
 from napari_organelle.prepare.augment import augment
+from napari_organelle.read.image_set import LABEL_SEPARATOR
 from napari_organelle.train.checkpoint import Progress, set_variables
 from napari_organelle.train.features import ComputeFeatures, FeatureCache, FeatureJob, FeatureKey, job_input
 from napari_organelle.train.fitting import (
     EpochReport,
-    Material,
-    Stage,
+    Fit,
+    FittingData,
     compile_for,
     fit,
     initialise,
@@ -34,6 +33,7 @@ from napari_organelle.train.fitting import (
     reset_optimizer,
 )
 from napari_organelle.train.recipes import Recipe
+from napari_organelle.train.replay import OWN_ALONG, Replay, first_of_each, no_replay
 from napari_organelle.train.trainset import TrainingPlan, TrainingSet
 
 MAX_STANDARDISED = 20_000
@@ -54,19 +54,22 @@ def start_weights(plan: TrainingPlan) -> dict[str, np.ndarray]:
     Raises
     ------
     TrainingError
-        If the bundle to start from has another width.
+        If the bundle to start from has another backbone or width.
     """
     network = plan.recipe.network
+    if plan.teacher:
+        return network.backbone_weights(open_bundle(plan.teacher).weights())
     if plan.start:
         bundle = open_bundle(plan.start)
-        if bundle.spec.network.width != network.width:
+        known = bundle.spec.plan
+        if (known.architecture, known.width) != (network.architecture, network.width):
             raise TrainingError(
-                f"{bundle.spec.name} has width {bundle.spec.network.width:g}, the recipe {network.width:g}: "
-                "choose the same one."
+                f"{bundle.spec.name} is a {known.architecture} of width {known.width:g}, the recipe's "
+                f"network a {network.architecture} of width {network.width:g}: choose the same one."
             )
-        return {name: array for name, array in bundle.weights().items() if name.startswith("block")}
-    if network.width == 1:
-        return dict(imagenet_weights())
+        return network.backbone_weights(bundle.weights())
+    if network.is_pretrained:
+        return dict(network.backbone.pretrained())
     backbone = build_backbone(network)
     initialise(backbone, plan.seed)
     return read_weights(backbone)
@@ -78,7 +81,7 @@ class HeadStage:
     Parameters
     ----------
     plan : TrainingPlan
-    made : TrainingSet
+    training_set : TrainingSet
         R examples; row ``copy * R + row`` is an augmented copy of one.
     cache : FeatureCache
     key : FeatureKey
@@ -86,33 +89,38 @@ class HeadStage:
     """
 
     def __init__(
-        self, plan: TrainingPlan, made: TrainingSet, cache: FeatureCache, key: FeatureKey, device: Device
+        self,
+        plan: TrainingPlan,
+        training_set: TrainingSet,
+        cache: FeatureCache,
+        key: FeatureKey,
+        device: Device,
     ) -> None:
         import keras
 
-        self.plan, self.made, self.cache, self.device = plan, made, cache, device
+        self.plan, self.training_set, self.cache, self.device = plan, training_set, cache, device
         copies = 1 + plan.recipe.copies
         self.job = FeatureJob(
-            examples=made.examples.take(np.tile(np.arange(len(made.examples)), copies)),
-            hashes=np.tile(made.hashes, copies),
-            copies=np.repeat(np.arange(copies), len(made.examples)),
-            indices=made.indices,
+            examples=training_set.examples.take(np.tile(np.arange(len(training_set.examples)), copies)),
+            hashes=np.tile(training_set.hashes, copies),
+            copies=np.repeat(np.arange(copies), len(training_set.examples)),
+            indices=training_set.indices,
             key=key,
             augmentation=plan.recipe.augmentation,
             seed=plan.seed,
         )
         self.keys = self.job.keys()
         with keras.device(device.name):
-            self.network = build_head(plan.recipe.network, cache.length, len(made.classes))
-            compile_for(self.network, plan.recipe.head, made.task)
+            self.network = build_head(plan.recipe.network, cache.length, len(training_set.classes))
+            compile_for(self.network, plan.recipe.head, training_set.task)
 
     def compute(self, weights: dict[str, np.ndarray], compute: ComputeFeatures) -> Iterator[EpochReport]:
         """Compute the features that the cache lacks: of all examples, and of the copies of training ones."""
-        count = len(self.made.examples)
+        count = len(self.training_set.examples)
         wanted = np.concatenate(
             [
                 np.arange(count),
-                *(copy * count + self.made.train for copy in range(1, self.plan.recipe.copies + 1)),
+                *(copy * count + self.training_set.train for copy in range(1, self.plan.recipe.copies + 1)),
             ]
         )
         job = replace(
@@ -134,11 +142,11 @@ class HeadStage:
         initialise(self.network, seed)
         reset_optimizer(self.network)
         self._standardise(train)
-        stage = Stage(
+        stage = Fit(
             name=name,
             network=self.network,
             plan=self.plan.recipe.head,
-            material=self._material(train, val),
+            data=self._fitting_data(train, val),
             seed=seed,
             checkpoint=self.plan.folder / f"{name.replace(' ', '-')}.npz",
             device=self.device,
@@ -160,15 +168,26 @@ class HeadStage:
         set_variables(self.network, progress.best)
         return read_weights(self.network)
 
+    def along(self) -> Replay:
+        """Features of some training examples of each class, for whoever teaches the model later."""
+        names, targets = (
+            np.array(self.training_set.classes),
+            self.training_set.targets[self.training_set.train],
+        )
+        labels = np.array([LABEL_SEPARATOR.join(names[row]) for row in targets], dtype=str)
+        rows = first_of_each(labels, OWN_ALONG)
+        features = self.features(self.training_set.train[rows])
+        return no_replay(self.cache.length).with_examples(features, labels[rows])
+
     def _standardise(self, train: np.ndarray) -> None:
         """Give the first layer the mean and variance of the training features, augmented copies among them.
 
         Where a feature varies by less than a tenth of its mean, few examples are why: a tenth is
         the least spread that it gets.
         """
-        if self.plan.recipe.network.head != "pooled":
+        if not self.plan.recipe.network.shares_tiles:
             return
-        count = len(self.made.examples)
+        count = len(self.training_set.examples)
         rows = np.concatenate([train + count * version for version in self._versions()])
         rows = rows[:: -(-len(rows) // MAX_STANDARDISED)]
         total, squares = np.zeros((2, self.cache.length))
@@ -186,18 +205,18 @@ class HeadStage:
         recipe = self.plan.recipe
         return np.arange(0 if recipe.plain or not recipe.copies else 1, recipe.copies + 1)
 
-    def _material(self, train: np.ndarray, val: np.ndarray) -> Material:
-        recipe, count = self.plan.recipe, len(self.made.examples)
-        draw = _drawing(recipe, self.made.targets, train)
-        return Material(
+    def _fitting_data(self, train: np.ndarray, val: np.ndarray) -> FittingData:
+        recipe, count = self.plan.recipe, len(self.training_set.examples)
+        draw = _drawing(recipe, self.training_set.targets, train)
+        return FittingData(
             train=train,
             val=val,
-            targets=np.tile(self.made.targets, (1 + recipe.copies, 1)),
-            weights=np.tile(class_weights(recipe, self.made.targets, train), 1 + recipe.copies),
+            targets=np.tile(self.training_set.targets, (1 + recipe.copies, 1)),
+            weights=np.tile(class_weights(recipe, self.training_set.targets, train), 1 + recipe.copies),
             draw=lambda rng: _with_versions(draw(rng), self._versions(), count, rng),
             train_input=lambda rows, rng: self.features(rows),
             plain_input=self.features,
-            task=self.made.task,
+            task=self.training_set.task,
         )
 
 
@@ -207,53 +226,65 @@ class TuningStage:
     Parameters
     ----------
     plan : TrainingPlan
-    made : TrainingSet
+    training_set : TrainingSet
     device : Device
     weights : dict of str to array
         Of the whole network, to start from.
     """
 
     def __init__(
-        self, plan: TrainingPlan, made: TrainingSet, device: Device, weights: dict[str, np.ndarray]
+        self, plan: TrainingPlan, training_set: TrainingSet, device: Device, weights: dict[str, np.ndarray]
     ) -> None:
         import keras
 
-        self.plan, self.made, self.device = plan, made, device
+        self.plan, self.training_set, self.device = plan, training_set, device
         recipe = plan.recipe
         names = device_names(plan.device)
         self.parallel = data_parallel(names) if len(names) > 1 else None
         with self.parallel.strategy.scope() if self.parallel else keras.device(device.name):
-            self.network = build_network(recipe.network, len(made.classes), made.pixels.input_size)
+            self.network = build_network(
+                recipe.network, len(training_set.classes), training_set.pixels.input_size
+            )
             initialise(self.network, plan.seed)
             assign_weights(self.network, weights)
+            blocks = recipe.network.block_layers()
+            frozen = {
+                name for layers in blocks[: max(0, len(blocks) - recipe.tuned_blocks)] for name in layers
+            }
             for layer in self.network.layers:
-                if found := re.match(r"block(\d)_conv", layer.name):
-                    layer.trainable = int(found[1]) > 5 - recipe.tuned_blocks
-            compile_for(self.network, recipe.tuning, made.task)
-        nothing = FeatureKey(recipe.network, made.pixels, "")
-        copies = np.zeros(len(made.examples), np.int64)
+                if layer.name in frozen:
+                    layer.trainable = False
+            compile_for(self.network, recipe.tuning, training_set.task)
+        nothing = FeatureKey(recipe.network, training_set.pixels, "")
+        copies = np.zeros(len(training_set.examples), np.int64)
         self.job = FeatureJob(
-            made.examples, made.hashes, copies, made.indices, nothing, recipe.augmentation, plan.seed
+            training_set.examples,
+            training_set.hashes,
+            copies,
+            training_set.indices,
+            nothing,
+            recipe.augmentation,
+            plan.seed,
         )
 
     def fit(self, progress: Progress) -> Generator[EpochReport, None, None]:
         """Tune."""
-        recipe, made = self.plan.recipe, self.made
-        material = Material(
-            train=made.train,
-            val=made.val,
-            targets=made.targets,
-            weights=class_weights(recipe, made.targets, made.train),
-            draw=_drawing(recipe, made.targets, made.train),
+        recipe, training_set = self.plan.recipe, self.training_set
+        data = FittingData(
+            train=training_set.train,
+            val=training_set.val,
+            targets=training_set.targets,
+            weights=class_weights(recipe, training_set.targets, training_set.train),
+            draw=_drawing(recipe, training_set.targets, training_set.train),
             train_input=lambda rows, rng: augment(self._plain(rows), recipe.augmentation, rng),
             plain_input=self._plain,
-            task=made.task,
+            task=training_set.task,
         )
-        stage = Stage(
+        stage = Fit(
             name="fine-tuning",
             network=self.network,
             plan=recipe.tuning,
-            material=material,
+            data=data,
             seed=self.plan.seed,
             checkpoint=self.plan.folder / "fine-tuning.npz",
             device=self.device,

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from psygnal import Signal
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.annotate.class_list import new_colour
 from napari_organelle.gui.targets import Targets
-from napari_organelle.read.annotations import Annotation, AnnotationLog
+from napari_organelle.read.tables.annotations import Annotation, AnnotationLog
+
+T = TypeVar("T", bound=Targets)
 
 
-class Annotator:
+class Annotator(Generic[T]):
     """Labels of one layer, each written to a file before it is shown.
 
     Parameters
     ----------
     targets : Targets
-        The layer's objects or points.
+        What is labelled: a layer's objects or points, or a result's regions.
     colours : mapping of str to str
         The classes that can be given, and their colours (``#rrggbb``).
     log : AnnotationLog
@@ -34,7 +37,7 @@ class Annotator:
 
     changed = Signal()
 
-    def __init__(self, targets: Targets, colours: Mapping[str, str], log: AnnotationLog) -> None:
+    def __init__(self, targets: T, colours: Mapping[str, str], log: AnnotationLog) -> None:
         history = log.read()
         self.targets = targets
         self.log = log
@@ -166,7 +169,7 @@ class Annotator:
             Annotation(
                 layer=self.targets.layer.name,
                 kind=self.targets.kind,
-                id=key,
+                id=self.targets.number(key),
                 position=self.targets.position(key),
                 label=label,
                 previous=previous.get(key, ""),

@@ -46,6 +46,7 @@ class ClassList(QWidget):
         self._names: dict[str, QLineEdit] = {}
         self._colours: dict[str, str] = {}
         add = QPushButton("Add class")
+        add.setToolTip("Add a class to the list; type its name")
         add.clicked.connect(lambda: self.added.emit())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -91,8 +92,10 @@ class ClassList(QWidget):
             f"background-color: {colour}; border-radius: 3px; min-width: 20px; min-height: 20px;"
         )
         swatch.setToolTip(f"Change the colour of “{name}”")
+        swatch.setAccessibleName(f"Colour of {name}")
         swatch.clicked.connect(lambda: self._choose_colour(name, colour))
         edit = QLineEdit(name)
+        edit.setAccessibleName(f"Name of class {key}")
         edit.setToolTip("Rename the class, also where it was given already")
         edit.editingFinished.connect(lambda: self._rename(name, edit))
         count = QLabel("0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -18,6 +17,8 @@ from qtpy.QtWidgets import (
 from napari_organelle.gui.annotate.annotator import Annotator
 from napari_organelle.gui.annotate.class_list import ClassList
 from napari_organelle.gui.layer_combo import LayerCombo
+from napari_organelle.gui.targets import LayerTargets
+from napari_organelle.gui.viewer_events import ViewerEvents
 
 AT_REST = "Choose what to label and press Start. Then click a cell, or press N, and press its class's key."
 
@@ -25,24 +26,28 @@ AT_REST = "Choose what to label and press Start. Then click a cell, or press N, 
 class AnnotateForm(QWidget):
     """The parts of the widget."""
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, events: ViewerEvents) -> None:
         super().__init__()
-        self.image = LayerCombo(viewer, (Image,))
-        self.target = LayerCombo(viewer, (Labels, Points))
+        self.image = LayerCombo(events, (Image,), "The image that is looked at while labelling")
+        self.target = LayerCombo(events, (Labels, Points), "The layer whose objects or points get a class")
         self.find_cells = QPushButton("Find cells")
         self.find_cells.setToolTip("A new Labels layer with the cells of the image")
         self.make_points = QPushButton("New points")
         self.make_points.setToolTip("A point in each image of a stack; in a single image, points to click")
         self.start = QPushButton("Start labelling")
         self.start.setCheckable(True)
+        self.start.setToolTip("Listen to the keys of the classes while that layer is selected")
         self.hint = QLabel()
         self.classes = ClassList()
         self.progress = QProgressBar()
         self.progress.setFormat("%v of %m have a class")
         self.advance = QCheckBox("Go on to the next one after each key")
+        self.advance.setToolTip("Select the next one that has no class as soon as one is given")
         self.advance.setChecked(True)
         self.undo = QPushButton("Undo  (U)")
+        self.undo.setToolTip("Take the last class back; the file keeps both lines")
         self.next = QPushButton("Next without a class  (N)")
+        self.next.setToolTip("Select the next one that has no class, and look at it")
         self.file = QLabel()
         self.choose_file = QPushButton("File…")
         self.choose_file.setToolTip("Go on with another file of labels, or begin one; none is overwritten")
@@ -61,7 +66,6 @@ class AnnotateForm(QWidget):
             layout.addWidget(widget)
         layout.addLayout(_row(self.undo, self.next))
         layout.addLayout(_row(self.file, self.choose_file))
-        layout.addStretch()
 
     def show_at_rest(self) -> None:
         """Nothing is being labelled."""
@@ -70,7 +74,7 @@ class AnnotateForm(QWidget):
         self.file.setText("Labels are saved as you go.")
         self.file.setToolTip("")
 
-    def show_annotator(self, annotator: Annotator, active: Layer | None) -> None:
+    def show_annotator(self, annotator: Annotator[LayerTargets], active: Layer | None) -> None:
         """What is being labelled, and whether the keys reach it: its layer must be the active one."""
         self._enable(True)
         counts = annotator.counts()
@@ -94,7 +98,7 @@ class AnnotateForm(QWidget):
         self.start.setText("Stop labelling" if on else "Start labelling")
 
 
-def _hint(annotator: Annotator) -> str:
+def _hint(annotator: Annotator[LayerTargets]) -> str:
     chosen = annotator.targets.selected()
     if not chosen:
         return "Click one, or press N for the next without a class."

@@ -14,10 +14,14 @@ from napari.layers import Image, Labels, Layer, Points
 
 from napari_organelle.errors import RegionError
 from napari_organelle.gui.inputs import full_data
-from napari_organelle.read.annotations import SUFFIX, annotations_folder
+from napari_organelle.read.tables.annotations import SUFFIX, annotations_folder
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 DIGEST_SIDE = 512
+LEAST_SHOWN_PX = 60
+"""A cell whose organelle can be judged is at least as wide on the screen."""
+SHOWN_SHARE = 0.25
+"""Of the canvas that a cell takes when it is zoomed to: the rest shows its neighbours."""
 
 
 def find_objects(image: Image) -> Iterator[np.ndarray]:
@@ -66,13 +70,26 @@ def make_points(image: Image) -> Points:
 
 def label_file(layer: Labels | Points, image: Image | None) -> Path:
     """The file of a layer's labels: called as it and the image, and told apart by the image's pixels."""
-    told = image if image is not None else layer
-    name = re.sub(r"[^\w.-]+", "_", f"{told.name}-{layer.name}")
+    return _file_of(image if image is not None else layer, layer.name)
+
+
+def window_file(image: Image, what: str) -> Path:
+    """The file of the labels of windows of an image, such as its tiles, that have no layer of their own."""
+    return _file_of(image, what)
+
+
+def _file_of(told: Layer, what: str) -> Path:
+    name = re.sub(r"[^\w.-]+", "_", f"{told.name}-{what}")
     return annotations_folder() / f"{name}-{_digest(told)}{SUFFIX}"
 
 
-def bring_into_view(viewer: ViewerModel, layer: Layer, position: tuple[float, ...]) -> None:
-    """Go to the slice of a position in a layer's own axes, and to the position if it is off the canvas."""
+def bring_into_view(
+    viewer: ViewerModel, layer: Layer, position: tuple[float, ...], extent: float = 0.0
+) -> None:
+    """Go to the slice of a position in a layer's own axes, and to the position if it is off the canvas.
+
+    What is so many pixels wide there, and would be shown too small or too large to be judged, is zoomed to.
+    """
     world = np.zeros(viewer.dims.ndim)
     world[-len(position) :] = layer.data_to_world(position)
     for axis in viewer.dims.not_displayed:
@@ -80,8 +97,16 @@ def bring_into_view(viewer: ViewerModel, layer: Layer, position: tuple[float, ..
     shown = viewer.dims.displayed
     first, last = layer.corner_pixels[:, -2:]
     inside = bool((first <= position[-2:]).all() and (last >= position[-2:]).all())
-    if len(shown) == 2 and not inside:
-        getattr(viewer, "scene", viewer).camera.center = (0.0, *(world[axis] for axis in shown))
+    camera = getattr(viewer, "scene", viewer).camera
+    if len(shown) != 2:
+        return
+    side = extent * abs(float(layer.scale[-1]))
+    room = min(viewer.canvas.size if hasattr(viewer, "canvas") else viewer._canvas_size)
+    too_small, too_large = side * camera.zoom < LEAST_SHOWN_PX, side * camera.zoom > room
+    if side and (too_small or too_large):
+        camera.zoom = room * SHOWN_SHARE / side
+    if not inside or too_small or too_large:
+        camera.center = (0.0, *(world[axis] for axis in shown))
 
 
 def _planes(layer: Layer) -> Any:

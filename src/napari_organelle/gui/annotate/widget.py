@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Points
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.annotate.annotator import Annotator
@@ -23,12 +23,11 @@ from napari_organelle.gui.annotate.layers import (
     make_labels,
     make_points,
 )
-from napari_organelle.gui.docked import DockedWidget
-from napari_organelle.gui.inputs import image_set_of
-from napari_organelle.gui.jobs import Job
-from napari_organelle.gui.targets import ObjectTargets, PointTargets, Targets
+from napari_organelle.gui.body import Body
+from napari_organelle.gui.inputs import add_layer, image_set_of
+from napari_organelle.gui.targets import LayerTargets, ObjectTargets, PointTargets
 from napari_organelle.model.palette import colour_classes
-from napari_organelle.read.annotations import SUFFIX, AnnotationLog, annotations_folder
+from napari_organelle.read.tables.annotations import SUFFIX, AnnotationLog, annotations_folder
 
 if TYPE_CHECKING:
     import napari
@@ -37,7 +36,7 @@ FIRST_CLASSES = ("nucleus", "mitochondrion", "cytoplasm")
 START_FIRST = "Press “Start labelling” first."
 
 
-class AnnotateWidget(DockedWidget):
+class AnnotateWidget(Body):
     """Label objects or points of a layer with number keys; every label is saved at once.
 
     Parameters
@@ -46,23 +45,23 @@ class AnnotateWidget(DockedWidget):
         Whose layers are labelled.
     """
 
+    title = "Find cells"
+    stop_help = "Stop looking for cells"
+    help_page = "train/"
+
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.annotator: Annotator | None = None
+        super().__init__(napari_viewer)
+        self.annotator: Annotator[LayerTargets] | None = None
         self._keys: LayerKeys | None = None
-        self._search: Job | None = None
-        self.form = AnnotateForm(napari_viewer)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.form)
+        self.form = AnnotateForm(self.events)
+        self.add_page("Label by hand", self.form)
         self._connect()
         self._update()
 
     def _connect(self) -> None:
         form, classes = self.form, self.form.classes
-        form.target.chosen.connect(self.stop)
-        form.start.toggled.connect(lambda on: self.begin() if on else self.stop())
+        form.target.chosen.connect(self.end)
+        form.start.toggled.connect(lambda on: self.begin() if on else self.end())
         form.find_cells.clicked.connect(self.find_cells)
         form.make_points.clicked.connect(self.add_points)
         form.undo.clicked.connect(self.undo)
@@ -73,7 +72,7 @@ class AnnotateWidget(DockedWidget):
         classes.removed.connect(self._remove_class)
         classes.renamed.connect(lambda old, new: self._try(lambda a: a.rename(old, new)))
         classes.recoloured.connect(lambda name, c: self._try(lambda a: a.set_colours(a.colours | {name: c})))
-        self.viewer.layers.selection.events.active.connect(self._update)
+        self.events.on_active(self._update)
 
     def begin(self, log: AnnotationLog | None = None) -> None:
         """Label the chosen layer: restore what its file holds, and listen to the keys.
@@ -91,7 +90,7 @@ class AnnotateWidget(DockedWidget):
                     "add Labels or Points first; these objects or points are what you label."
                 )
             log = log or AnnotationLog(label_file(layer, self.form.image.value))
-            targets: Targets = ObjectTargets(layer) if isinstance(layer, Labels) else PointTargets(layer)
+            targets: LayerTargets = ObjectTargets(layer) if isinstance(layer, Labels) else PointTargets(layer)
             self.annotator = Annotator(targets, self._first_colours(), log)
         except OrganelleError as error:
             show_warning(f"Labelling can't start: {error}")
@@ -99,11 +98,13 @@ class AnnotateWidget(DockedWidget):
             self._hold(layer)
             self.annotator.changed.connect(self._update)
             self._tell_restored()
-            if not targets.selected():
+            if targets.selected():
+                self._look_at_selected()
+            else:
                 self.go_to_next()
         self._update()
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """Stop listening to the keys; labels stay in the layer's features."""
         self._let_go()
         self._update()
@@ -133,12 +134,14 @@ class AnnotateWidget(DockedWidget):
     def find_cells(self) -> None:
         """Add a Labels layer with the cells of the image."""
         image = self.form.image.value
-        if image is None or self._search is not None:
+        if image is None or self.is_running:
             show_info("Open an image first." if image is None else "Cells are being looked for.")
             return
-        self.form.find_cells.setEnabled(False)
-        self._search = Job(
-            find_objects(image), lambda cells: self._add_target(make_labels(image, cells)), self._end_search
+        self.start_run(
+            find_objects(image),
+            lambda cells: self._add_target(make_labels(image, cells)),
+            self._end_search,
+            "finding cells…",
         )
 
     def add_points(self) -> None:
@@ -160,24 +163,18 @@ class AnnotateWidget(DockedWidget):
         elif self._try(lambda annotator: annotator.move_to(log)):
             self._tell_restored()
 
-    def release(self) -> None:
-        """Give the keys back, and leave the viewer alone."""
+    def let_go(self) -> None:
+        """Give the keys back."""
         self._let_go()
-        if self._search is not None:
-            self._search.abandon()
-        self.viewer.layers.selection.events.active.disconnect(self._update)
-        self.form.image.disconnect_viewer()
-        self.form.target.disconnect_viewer()
 
     def _add_target(self, layer: Labels | Points) -> None:
-        self.viewer.add_layer(layer)
+        add_layer(self.viewer, layer)
         self.form.target.take(layer)
 
     def _end_search(self, error: BaseException | None, _cancelled: bool) -> None:
-        self._search = None
-        self.form.find_cells.setEnabled(True)
+        self.say("")
         if error is not None:
-            show_warning(f"No cells were found: {error}")
+            self.fail(error, f"No cells were found: {error}")
 
     def _hold(self, layer: Labels | Points) -> None:
         """Listen to the layer's keys and clicks."""
@@ -234,7 +231,7 @@ class AnnotateWidget(DockedWidget):
         if action != "removing":
             self.annotator.refresh()
 
-    def _try(self, act: Callable[[Annotator], Any]) -> bool:
+    def _try(self, act: Callable[[Annotator[LayerTargets]], Any]) -> bool:
         """Whether it went well; what went wrong is shown."""
         if self.annotator is None:
             show_info(START_FIRST)
@@ -250,7 +247,9 @@ class AnnotateWidget(DockedWidget):
         """Bring what is selected to the middle of the canvas."""
         if self.annotator is not None and (chosen := self.annotator.targets.selected()):
             targets = self.annotator.targets
-            bring_into_view(self.viewer, targets.layer, targets.position(chosen[0]))
+            bring_into_view(
+                self.viewer, targets.layer, targets.position(chosen[0]), targets.extent(chosen[0])
+            )
 
     def _first_colours(self) -> dict[str, str]:
         """The classes of the image's own set, or a few to begin with."""

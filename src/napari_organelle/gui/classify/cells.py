@@ -7,21 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from napari_organelle.errors import RegionError
-from napari_organelle.gui.classify.request import Stage
+from napari_organelle.gui.classify.request import RunStage
+from napari_organelle.prepare.cells import Stains, label_stack
 
 
-def find_in_stack(planes: Any, nuclei: Any | None) -> Iterator[Stage | np.ndarray]:
+def find_in_stack(planes: Any, nuclei: Any | None, fills: bool = False) -> Iterator[RunStage | np.ndarray]:
     """Outline the cells of a stack, each with a number of its own.
 
     Parameters
     ----------
     planes, nuclei : (N, Y, X) array, numpy or dask
         As `find_cells` takes them, a plane at a time.
+    fills : bool
+        As for `find_cells`.
 
     Yields
     ------
-    Stage
+    RunStage
         Before each plane.
     (N, Y, X) int32 array
         At the end: 0 is background.
@@ -31,21 +33,12 @@ def find_in_stack(planes: Any, nuclei: Any | None) -> Iterator[Stage | np.ndarra
     RegionError
         If no plane has a cell; a plane without any beside others stays empty.
     """
-    from napari_organelle.prepare.segment import find_cells
-
-    labels = np.zeros(planes.shape, np.int32)
-    refusal: RegionError | None = None
-    found = 0
-    for number, plane in enumerate(planes):
-        yield Stage(f"finding cells, slice {number + 1} of {len(planes)}…")
-        nuclear = None if nuclei is None else np.asarray(nuclei[number])
-        try:
-            cells = find_cells(np.asarray(plane), nuclear)
-        except RegionError as error:
-            refusal = error
-            continue
-        labels[number] = np.where(cells > 0, cells + found, 0)
-        found += int(cells.max())
-    if not found and refusal is not None:
-        raise refusal
-    yield labels
+    stains = (
+        Stains(np.asarray(plane), None if nuclei is None else np.asarray(nuclei[number]), fills)
+        for number, plane in enumerate(planes)
+    )
+    for report in label_stack(stains, planes.shape):
+        if isinstance(report, int):
+            yield RunStage(f"finding cells, slice {report + 1} of {len(planes)}…")
+        else:
+            yield report

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import napari
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
@@ -16,15 +17,19 @@ from napari_organelle.gui.classify.request import ClassifyRequest
 from napari_organelle.gui.fields import ObjectCombo, show_row
 from napari_organelle.gui.inputs import (
     ChannelOption,
+    belong_together,
     channel_options,
     guess_binding,
     guess_channel_axis,
     image_set_of,
+    is_input,
     pixel_size_um,
     spatial_shape,
 )
 from napari_organelle.gui.selection import Selection
+from napari_organelle.gui.viewer_events import ViewerEvents
 from napari_organelle.model.spec import ModelSpec
+from napari_organelle.prepare.channels import ChannelMap
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -39,27 +44,29 @@ class ClassifyForm(QWidget):
 
     Parameters
     ----------
-    viewer : napari.Viewer
-        Whose layers are offered; its additions, removals and renames are followed.
+    events : ViewerEvents
+        Of the viewer whose layers are offered and followed.
     """
 
     changed = Signal()
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, events: ViewerEvents) -> None:
         super().__init__()
-        self.viewer = viewer
+        self.viewer = events.viewer
         self.image = ObjectCombo("The image to classify: the active layer, unless you pick another")
         self.channel_axis = ObjectCombo("The axis of this layer along which its channels lie")
         self.slices = ObjectCombo("Classify only the slice on display, or every slice")
         self.model = ModelForm()
-        self.regions = RegionForm()
+        self.regions = RegionForm(self._pixel_size)
         self.device = ObjectCombo("Where the network runs")
         self.device.offer([AUTO], lambda device: device[1])
         self.slots: list[ObjectCombo] = []
         self._image_picked = False
+        self._slot_picks: dict[str, ChannelOption | None] = {}
+        self._axis_picks: dict[str, int | None] = {}
         self._reference: Image | None = None
         self._lay_out()
-        self._connect()
+        self._connect(events)
         self.refresh_layers()
 
     def _lay_out(self) -> None:
@@ -78,33 +85,23 @@ class ClassifyForm(QWidget):
             self.layout_.addRow(text, field)
         self.layout_.addRow("Device", self.device)
 
-    def _connect(self) -> None:
+    def _connect(self, events: ViewerEvents) -> None:
         self.image.activated.connect(self._on_image_picked)
         self.channel_axis.activated.connect(self._on_axis_picked)
         self.slices.activated.connect(self._on_slices_picked)
         self.device.activated.connect(self.changed)
         self.model.changed.connect(self._on_model)
         self.regions.changed.connect(self._on_regions)
-        layers = self.viewer.layers
-        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
-            event.connect(self.refresh_layers)
-        layers.selection.events.active.connect(self._on_active)
-        self.viewer.dims.events.current_step.connect(self._on_step)
+        events.on_layers(self.refresh_layers)
+        events.on_active(self._on_active)
+        events.on_step(self._on_step)
         self._make_slots()
-
-    def disconnect_viewer(self) -> None:
-        """Hear nothing more from the viewer."""
-        layers = self.viewer.layers
-        for event in (layers.events.inserted, layers.events.removed, layers.events.renamed):
-            event.disconnect(self.refresh_layers)
-        layers.selection.events.active.disconnect(self._on_active)
-        self.viewer.dims.events.current_step.disconnect(self._on_step)
 
     # what the viewer tells
 
     def refresh_layers(self, event: Any = None) -> None:
         """Offer the layers that there are now."""
-        images = [layer for layer in self.viewer.layers if isinstance(layer, napari.layers.Image)]
+        images = [layer for layer in self.viewer.layers if is_input(layer)]
         self.image.offer(images, lambda layer: layer.name)
         if not self._image_picked:
             self._take_active()
@@ -117,7 +114,7 @@ class ClassifyForm(QWidget):
 
     def _take_active(self) -> None:
         active = self.viewer.layers.selection.active
-        if isinstance(active, napari.layers.Image):
+        if active is not None and is_input(active):
             self.image.choose(active)
 
     def _on_step(self, event: Any = None) -> None:
@@ -139,11 +136,15 @@ class ClassifyForm(QWidget):
         leading = range(len(spatial_shape(layer)) - 2) if has_channels else range(0)
         self.channel_axis.offer([None, *leading], self._axis_text)
         if is_new and layer is not None:
-            self.channel_axis.choose(guess_channel_axis(layer))
+            key = str(layer.unique_id)
+            self.channel_axis.choose(
+                self._axis_picks[key] if key in self._axis_picks else guess_channel_axis(layer)
+            )
         show_row(self.channel_axis, self.layout_.labelForField(self.channel_axis), len(leading) > 0)
         self._on_axis(is_new)
 
     def _on_axis_picked(self) -> None:
+        self._axis_picks[str(self.image.value.unique_id)] = self.channel_axis.value
         self._on_axis(True)
 
     def _on_axis(self, is_new: bool) -> None:
@@ -151,9 +152,10 @@ class ClassifyForm(QWidget):
         self.slices.offer([ALL_SLICES, THIS_SLICE], lambda choice: _slices_text(choice, count))
         show_row(self.slices, self.layout_.labelForField(self.slices), bool(count))
         if is_new and self.image.value is not None:
-            self.model.suggest(self._fit)
+            opened = image_set_of(self.image.value)
+            self.model.suggest(opened.kind if opened else None, self._fit)
         self._offer_channels(is_new)
-        self.regions.offer_layers(self.viewer.layers, self._options())
+        self._offer_layers()
         self._offer_kinds(is_new)
         self.changed.emit()
 
@@ -165,7 +167,14 @@ class ClassifyForm(QWidget):
         show_row(self.model.fast, None, self.model.has_views)
         self._make_slots()
         self._offer_channels(True)
+        self._offer_layers()
         self._offer_kinds(True)
+        self.changed.emit()
+
+    def _on_slot_picked(self, slot: str, combo: ObjectCombo, _row: int = 0) -> None:
+        """Keep what was picked; the image then follows the active layer no longer."""
+        self._slot_picks[slot] = combo.value
+        self._image_picked = True
         self.changed.emit()
 
     def _on_regions(self) -> None:
@@ -182,18 +191,32 @@ class ClassifyForm(QWidget):
         for number, slot in enumerate(slots):
             need = "needed" if slot.required else "may stay empty"
             combo = ObjectCombo(f"The channel that shows {slot.name}; {need}")
-            combo.activated.connect(self.changed)
+            combo.setAccessibleName(f"Channel for {slot.name}")
+            combo.activated.connect(partial(self._on_slot_picked, slot.name, combo))
             self.layout_.insertRow(self._slot_row + number, slot.name, combo)
             self.slots.append(combo)
+        for before, after in pairwise([self.slices, *self.slots, self.regions.kind]):
+            QWidget.setTabOrder(before, after)
 
     def _offer_channels(self, guess: bool) -> None:
+        """Offer channels; a guess fills what the user has not picked, nothing else."""
         options = self._options()
         for combo in self.slots:
             combo.offer([None, *options], lambda option: "—" if option is None else str(option))
         if guess and self.model.bundle is not None and self.image.value is not None:
             chosen = guess_binding(self.model.bundle.spec.slots, self.image.value, options)
-            for combo, option in zip(self.slots, chosen, strict=True):
-                combo.choose(option)
+            for slot, combo, option in zip(self.model.bundle.spec.slots, self.slots, chosen, strict=True):
+                combo.choose(self._picked(slot.name, option, options))
+
+    def _picked(
+        self, slot: str, guess: ChannelOption | None, options: list[ChannelOption]
+    ) -> ChannelOption | None:
+        """What the user picked for a slot, where that can belong to the image; else the guess."""
+        picked = self._slot_picks.get(slot, guess)
+        if slot not in self._slot_picks or picked is None:
+            return picked
+        fits = picked in options and belong_together(picked.layer, self.image.value)
+        return picked if fits else guess
 
     def _fit(self, spec: ModelSpec) -> int:
         """Slots that find a channel less those that don't; least of all where a needed one is empty."""
@@ -201,6 +224,14 @@ class ClassifyForm(QWidget):
         lacking = [slot for slot, option in zip(spec.slots, chosen, strict=True) if option is None]
         filled = len(spec.slots) - len(lacking)
         return -len(spec.slots) if any(slot.required for slot in lacking) else filled - len(lacking)
+
+    def _offer_layers(self) -> None:
+        """Offer labels, points, and channels to find cells in."""
+        options = self._options()
+        bound = [options.index(combo.value) if combo.value in options else None for combo in self.slots]
+        slots = self.model.bundle.spec.slots if self.model.bundle else ()
+        names = tuple(str(option) for option in options)
+        self.regions.offer_layers(self.viewer.layers, options, ChannelMap(slots, tuple(bound), names))
 
     def _offer_kinds(self, guess: bool) -> None:
         bundle, layer = self.model.bundle, self.image.value
@@ -213,7 +244,7 @@ class ClassifyForm(QWidget):
     def _options(self) -> list[ChannelOption]:
         axis, options = self.channel_axis.value, []
         for layer in self.viewer.layers:
-            if isinstance(layer, napari.layers.Image):
+            if is_input(layer):
                 options += channel_options(
                     layer, axis if layer is self.image.value else guess_channel_axis(layer)
                 )
@@ -234,6 +265,8 @@ class ClassifyForm(QWidget):
 
     def _pixel_size(self) -> float | None:
         layer = self.image.value
+        if layer is None:
+            return None
         source = image_set_of(layer)
         return pixel_size_um(layer) or (source.pixel_size_um if source else None)
 
@@ -279,6 +312,7 @@ class ClassifyForm(QWidget):
             plan=plan,
             placement=selection.placement(),
             device=self.device.value[0],
+            files=selection.files(),
         )
         problem = request.problem()
         return (None, problem) if problem else (request, "")

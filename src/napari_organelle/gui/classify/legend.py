@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWi
 from napari_organelle.show.legend import LegendEntry
 
 SWATCH_PX, ROW_PX = 14, 22
-MOST_ROWS = 14
+MOST_ROWS = 30
 NAME, COUNT = 0, 1
 
 
@@ -25,10 +25,13 @@ class LegendTable(QTableWidget):
         A class was ticked or unticked; `hidden` has those that are off.
     wanted : int
         The region to go to.
+    chosen : str
+        The class whose row was clicked.
     """
 
     hidden_changed = Signal()
     wanted = Signal(int)
+    chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__(0, 2)
@@ -40,6 +43,8 @@ class LegendTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setAccessibleName("Legend: organelles and their counts")
         self.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hidden: set[int] = set()
@@ -47,6 +52,7 @@ class LegendTable(QTableWidget):
         self._last: dict[int, int] = {}
         self.itemChanged.connect(self._on_tick)
         self.cellDoubleClicked.connect(self._on_double_click)
+        self.cellClicked.connect(lambda row, _column: self.chosen.emit(self._entries[row].name))
 
     def show_entries(self, entries: Sequence[LegendEntry]) -> None:
         """Show classes and counts; the ticks stay while the classes do."""

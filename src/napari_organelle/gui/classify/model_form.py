@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWi
 from napari_organelle.errors import BundleError
 from napari_organelle.gui.fields import ObjectCombo, wrapped_label
 from napari_organelle.gui.model_news import model_news
-from napari_organelle.model.bundle import SUFFIX, ModelBundle, find_bundles, user_folder
+from napari_organelle.model.bundle import ONNX_SUFFIX, SUFFIX, ModelBundle, find_bundles, user_folder
 from napari_organelle.model.spec import LEARNED_NOTHING, ModelSpec
+from napari_organelle.model.suggest import suggest_model
 
 SHOWN_CLASSES = 4
 
@@ -30,7 +31,9 @@ class ModelForm(QWidget):
         super().__init__()
         self.combo = ObjectCombo("The trained model that names the organelles")
         self.open_button = QPushButton("Open…")
-        self.open_button.setToolTip(f"Pick a model file (*{SUFFIX})")
+        self.open_button.setToolTip(
+            f"Pick a model file (*{SUFFIX}, or *{ONNX_SUFFIX} with its .json beside it)"
+        )
         self.info = wrapped_label()
         self.fast = QCheckBox("look at each region once, not 8 times")
         self.fast.setToolTip(
@@ -41,6 +44,7 @@ class ModelForm(QWidget):
         self.problem = ""
         self.has_views = False
         self._opened: dict[str, Path] = {}
+        self._shown: tuple[str, int] | str = ""
         self._is_picked = False
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -69,11 +73,13 @@ class ModelForm(QWidget):
         self.combo.choose((path.stem, path))
         self._on_picked()
 
-    def suggest(self, fit: Callable[[ModelSpec], int]) -> None:
-        """Choose the model that fits best, unless the user has picked one.
+    def suggest(self, kind: str | None, fit: Callable[[ModelSpec], int]) -> None:
+        """Choose the model for what is open, or else the one that fits best, unless the user has picked one.
 
         Parameters
         ----------
+        kind : str, optional
+            Of the image set; None where no reader of this package opened it.
         fit : callable
             How well a model fits; the first of the best is taken.
         """
@@ -85,7 +91,8 @@ class ModelForm(QWidget):
                 fits[found] = fit(ModelBundle.open(found[1]).spec)
             except BundleError:
                 continue
-        best = max(fits, key=lambda found: fits[found], default=self.combo.value)
+        suited = suggest_model(kind, [name for name, _ in fits]).model
+        best = max(fits, key=lambda found: (found[0] == suited, fits[found]), default=self.combo.value)
         if best != self.combo.value:
             self.combo.choose(best)
             self._take()
@@ -95,7 +102,9 @@ class ModelForm(QWidget):
         self._take()
 
     def _ask_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Open a model", str(user_folder()), f"Models (*{SUFFIX})")
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Open a model", str(user_folder()), f"Models (*{SUFFIX} *{ONNX_SUFFIX})"
+        )
         if name:
             self.open(Path(name))
 
@@ -117,15 +126,24 @@ class ModelForm(QWidget):
         bad = self.bundle is None or self.bundle.spec.verdict == LEARNED_NOTHING
         self.info.setStyleSheet("color: #ff5a4d;" if bad else "")
         self.info.setToolTip(self.bundle.spec.description if self.bundle else "")
-        self.changed.emit()
+        shown = (self.bundle.id, self.bundle.spec.views) if self.bundle else self.problem
+        if shown != self._shown:
+            self._shown = shown
+            self.changed.emit()
 
 
 def about(spec: ModelSpec) -> str:
-    """One line: classes, score and the trivial answer's score."""
+    """What it is for in a sentence, classes, score and the trivial answer's score."""
     names = ", ".join(spec.class_names[:SHOWN_CLASSES])
     more = len(spec.classes) - SHOWN_CLASSES
     classes = f"{len(spec.classes)} classes: {names}{f' and {more} more' if more > 0 else ''}."
-    return f"{classes} {score_line(spec)}"
+    return f"{purpose(spec)} {classes} {score_line(spec)}".strip()
+
+
+def purpose(spec: ModelSpec) -> str:
+    """The first sentence of a model's description."""
+    first = spec.description.partition(". ")[0].strip()
+    return f"{first.rstrip('.')}." if first else ""
 
 
 def score_line(spec: ModelSpec) -> str:

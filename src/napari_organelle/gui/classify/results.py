@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as dataclass_replace
 from typing import Any
 
 import napari
 import numpy as np
-from napari.layers import Labels, Layer, Points
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer, Points
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_organelle.gui.inputs import METADATA
+from napari_organelle.gui.classify.record import RECORD, ResultRecord, limits_of, record
+from napari_organelle.gui.classify.request import ClassifyRequest
+from napari_organelle.gui.inputs import METADATA, add_layer
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.prediction import Prediction
-from napari_organelle.prepare.regions import Regions
+from napari_organelle.prepare.plans import Objects
 from napari_organelle.read.image_set import ImageSet
-from napari_organelle.show.colours import colour_codes
-from napari_organelle.show.layers import (
-    LayerData,
-    Threshold,
-    features,
-    label_colours,
-    label_values,
-    labels_layer,
-    point_colours,
-    points_layer,
-)
+from napari_organelle.show import result_kinds
+from napari_organelle.show.layers import LayerData, Threshold
 from napari_organelle.show.placement import Placement
+from napari_organelle.show.result_kinds import Drawing, ResultKind
 
-MOST_NAMES = 30
-"""More names in one image hide each other and the image; their layer is there, but not shown at first."""
+RESULT = "run"
+"""Key of the result in a layer's ``metadata["napari_organelle"]``."""
+
+HIDDEN = "hidden"
+"""Key of the classes that are not shown, by number."""
+
+LAYERS: dict[str, type[Layer]] = {"image": Image, "labels": Labels, "points": Points}
 
 EDITS = (
     "name",
@@ -53,33 +54,97 @@ KEPT = {"visible", "opacity", "text", "border_color", "out_of_slice_display"}
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A prediction with all that is needed to show and to save it.
+    """A prediction with all that is needed to show, to save and to repeat it; in its layers' metadata.
 
     Parameters
     ----------
     prediction : Prediction
         What the model said.
-    bundle : ModelBundle
-        The model.
-    images : ImageSet
-        What was classified.
-    placement : Placement
-        Where it lies.
-    name : str
-        Of the image layer.
-    key : tuple
-        Runs with equal keys replace each other's layers.
-    objects : array, optional
-        (N, Y, X) labels, where objects were classified.
+    request : ClassifyRequest
+        What it was asked.
+    record : ResultRecord
+        How it was made. Runs that ask the same replace each other's layers.
+    corrected : dict of int to str
+        Rows of regions that were given a class by hand, and the class; ``"|"`` between several.
     """
 
     prediction: Prediction
-    bundle: ModelBundle
-    images: ImageSet
-    placement: Placement
-    name: str
-    key: tuple[str, ...]
-    objects: Any = None
+    request: ClassifyRequest
+    record: ResultRecord
+    corrected: dict[int, str] = field(default_factory=dict)
+
+    def __deepcopy__(self, memo: Any) -> Result:
+        """Itself: napari copies a layer's metadata with the layer, and this holds the image's pixels."""
+        return self
+
+    @property
+    def bundle(self) -> ModelBundle:
+        """The model."""
+        return self.request.bundle
+
+    @property
+    def images(self) -> ImageSet:
+        """What was classified."""
+        return self.request.images
+
+    @property
+    def placement(self) -> Placement:
+        """Where it lies."""
+        return self.request.placement
+
+    @property
+    def objects(self) -> Any:
+        """(N, Y, X) labels, where objects were classified; else None."""
+        plan = self.request.plan
+        return plan.labels if isinstance(plan, Objects) else None
+
+    @property
+    def drawing(self) -> Drawing:
+        """What its layers are made from."""
+        classes = self.bundle.spec.classes
+        return Drawing(self.prediction, classes, self.placement, self.objects, self.corrected)
+
+
+def result_of(layer: Layer) -> Result | None:
+    """The result that a layer shows; None of any other layer."""
+    found = layer.metadata.get(METADATA, {}).get(RESULT)
+    return found if isinstance(found, Result) else None
+
+
+def look_at(viewer: ViewerModel, result: Result, row: int) -> None:
+    """Bring a region to the middle of the view, and its slice on display."""
+    regions, placement = result.prediction.regions, result.placement
+    item, y, x = regions.centres()[row].tolist()
+    world = placement.world(int(item), y, x)
+    for axis, value in enumerate(world[:-2]):
+        if placement.leading[axis] != "all":
+            viewer.dims.set_point(viewer.dims.ndim - len(world) + axis, value)
+    viewer.camera.center = tuple(world[-2:])
+
+
+def recolour(
+    viewer: ViewerModel,
+    result: Result,
+    threshold: Threshold | None = None,
+    hidden: Collection[int] | None = None,
+) -> None:
+    """Show a result as it is now: its corrections, and another threshold or other classes where given."""
+    drawing = result.drawing
+    kinds = {kind.name: kind for kind in result_kinds.RESULT_KINDS}
+    with _our_change():
+        for layer in viewer.layers:
+            ours = layer.metadata.get(METADATA, {})
+            known = record(layer)
+            if result_of(layer) is not result or known is None:
+                continue
+            if isinstance(layer, Points) and len(layer.data) != len(drawing.prediction.regions):
+                continue  # the user has added or deleted some
+            limits = np.asarray(known.thresholds) if threshold is None else threshold
+            unseen = ours.get(HIDDEN, ()) if hidden is None else hidden
+            for name, value in kinds[ours["kind"]].changes(drawing, limits, unseen).items():
+                setattr(layer, name, _option(name, value))
+            changed = {RECORD: dataclass_replace(known, thresholds=limits_of(limits)), HIDDEN: tuple(unseen)}
+            layer.metadata = {**layer.metadata, METADATA: {**ours, **changed}}
 
 
 class ResultLayers:
@@ -94,95 +159,88 @@ class ResultLayers:
     def __init__(self, viewer: napari.Viewer) -> None:
         self.viewer = viewer
         self.result: Result | None = None
-        self._labels: Labels | None = None
-        self._points: Points | None = None
-        self._stale: tuple[Threshold, Collection[int]] | None = None
+        self.replaced = ""
+        """When the result was made that the last one replaced; empty if it replaced none."""
 
     def show(self, result: Result, threshold: Threshold) -> None:
-        """Add a result's layers, in the places of those of the last run with the same key."""
-        prediction, classes = result.prediction, result.bundle.spec.classes
+        """Add a result's layers, or fill those of a run that asked the same; other results are hidden."""
+        drawing = result.drawing
         self.result = result
-        self._labels = self._points = None
+        self.replaced = ""
         with _our_change():
-            if prediction.regions.kind != "points":
-                made = labels_layer(prediction, classes, threshold, result.placement, result.objects)
-                made[1]["colormap"] = colormap(made[1]["colormap"])
-                self._labels = self._add(Labels, made, "organelles")
-                self._labels.editable = result.objects is None
-            made = points_layer(prediction, classes, threshold, result.placement)
-            made[1]["visible"] = _are_few(prediction.regions)
-            self._points = self._add(Points, made, "organelle names")
-            self._points.events.visible.connect(self._on_names_shown)
+            for layer in self.viewer.layers:
+                if record(layer) is not None:
+                    layer.visible = False
+            for kind in result_kinds.RESULT_KINDS:
+                if kind.fits(drawing):
+                    made = kind.make(drawing, threshold)
+                    layer = self._add(kind, made)
+                    layer.visible = made[1].get("visible", True)
+                    if isinstance(layer, Labels):
+                        layer.editable = result.objects is None
+
+    def take(self, result: Result) -> None:
+        """Go back to a run whose layers are there; other results are hidden."""
+        self.result = result
+        self.replaced = ""
+        with _our_change():
+            for layer in self.viewer.layers:
+                if record(layer) is not None:
+                    layer.visible = result_of(layer) is result and _is_shown_first(layer, result)
 
     def recolour(self, threshold: Threshold, hidden: Collection[int] = ()) -> None:
         """Show the same probabilities with another threshold, and without the classes in `hidden`."""
-        if self.result is None:
-            return
-        prediction, classes = self.result.prediction, self.result.bundle.spec.classes
-        with _our_change():
-            if self._labels is not None and self._labels in self.viewer.layers:
-                self._labels.features = features(prediction, threshold, label_values(prediction.regions))
-                self._labels.colormap = colormap(label_colours(prediction, classes, threshold, hidden))
-        self._stale = (threshold, hidden)
-        self._on_names_shown()
-
-    def _on_names_shown(self, event: Any = None) -> None:
-        """Bring the names up to date, which waits until they are visible, since many take long."""
-        points = self._points
-        if self._stale is None or self.result is None or points is None or not points.visible:
-            return
-        (threshold, hidden), self._stale = self._stale, None
-        prediction, classes = self.result.prediction, self.result.bundle.spec.classes
-        if points in self.viewer.layers and len(points.data) == len(prediction.regions):
-            with _our_change():
-                points.features = features(prediction, threshold)
-                points.face_color = point_colours(prediction, classes, threshold)
-                points.shown = ~np.isin(colour_codes(prediction, threshold), list(hidden))
+        if self.result is not None:
+            recolour(self.viewer, self.result, threshold, hidden)
 
     def go_to(self, row: int) -> None:
         """Bring a region to the middle of the view, and its slice on display."""
         if self.result is None:
             return
-        regions, placement = self.result.prediction.regions, self.result.placement
-        leading = placement.leading_index(regions.windows[row : row + 1, 0])[0]
-        fixed = [
-            use if isinstance(use, int) else at for use, at in zip(placement.leading, leading, strict=True)
-        ]
-        world = (placement.matrix() @ np.array([*fixed, *regions.centres()[row, 1:], 1.0]))[:-1]
-        for axis, value in enumerate(world[:-2]):
-            if placement.leading[axis] != "all":
-                self.viewer.dims.set_point(self.viewer.dims.ndim - len(world) + axis, value)
-        self.viewer.camera.center = tuple(world[-2:])
+        look_at(self.viewer, self.result, row)
 
-    def _add(self, kind: type[Layer], made: LayerData, suffix: str) -> Any:
-        """Add a layer, or put it into that of the last run with the same key."""
+    def _add(self, kind: ResultKind, made: LayerData) -> Layer:
+        """Add a layer, or put it into that of the last run that asked the same."""
         assert self.result is not None
-        data, options, _ = made
+        data, options, layer_type = made
+        options = {name: _option(name, value) for name, value in options.items()}
         options |= {
-            "name": f"{self.result.name}: {suffix}",
-            "metadata": {METADATA: {"result": self.result.key, "model": self.result.bundle.id}},
+            "name": f"{self.result.record.image}: {kind.name} ({self.result.record.model})",
+            "metadata": {METADATA: {RECORD: self.result.record, "kind": kind.name, RESULT: self.result}},
         }
-        layer = self._predecessor(kind)
+        layer = self._predecessor(kind, LAYERS[layer_type])
         if layer is not None:
+            before = record(layer)
+            self.replaced = before.date if before is not None else ""
             layer.data = data
             for name in options.keys() - KEPT:
                 setattr(layer, name, options[name])
             return layer
-        layer = kind(data, **options)
-        self.viewer.add_layer(layer)
+        contour = options.pop("contour", 0)
+        layer = LAYERS[layer_type](data, **options)
+        if contour:  # napari takes it of a layer that is there
+            layer.contour = contour
+        add_layer(self.viewer, layer)
         for name in EDITS:
             if (event := getattr(layer.events, name, None)) is not None:
                 event.connect(_on_edit)
         return layer
 
-    def _predecessor(self, kind: type[Layer]) -> Any:
-        """The last run's layer of the same key, unless the user has changed it since."""
+    def _predecessor(self, kind: ResultKind, layer_type: type[Layer]) -> Any:
+        """The last layer of the kind that answers the same, unless the user has changed it since."""
         assert self.result is not None
         for layer in self.viewer.layers:
-            ours = layer.metadata.get(METADATA, {})
-            if isinstance(layer, kind) and ours.get("result") == self.result.key and "edited" not in ours:
+            before, ours = record(layer), layer.metadata.get(METADATA, {})
+            is_kind = isinstance(layer, layer_type) and ours.get("kind") == kind.name
+            if is_kind and before and before.same_run(self.result.record) and "edited" not in ours:
                 return layer
         return None
+
+
+def _is_shown_first(layer: Layer, result: Result) -> bool:
+    """Whether a layer of a result is to be seen when its run is shown: names are not where they are many."""
+    kind = next(k for k in result_kinds.RESULT_KINDS if k.name == layer.metadata[METADATA]["kind"])
+    return kind.is_seen(result.drawing)
 
 
 _changing = 0
@@ -205,9 +263,9 @@ def _on_edit(event: Any) -> None:
         event.source.metadata[METADATA]["edited"] = True
 
 
-def _are_few(regions: Regions) -> bool:
-    items = len(np.unique(regions.windows[:, 0]))
-    return regions.kind == "points" or len(regions) <= MOST_NAMES * items
+def _option(name: str, value: Any) -> Any:
+    """An option as napari takes it."""
+    return colormap(value) if name == "colormap" and isinstance(value, dict) else value
 
 
 def colormap(colours: dict[int | None, np.ndarray]) -> DirectLabelColormap:

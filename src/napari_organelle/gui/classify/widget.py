@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import napari
 import numpy as np
-from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication
 
+from napari_organelle.gui.body import Body
 from napari_organelle.gui.classify.cells import find_in_stack
 from napari_organelle.gui.classify.form import AUTO, ClassifyForm
-from napari_organelle.gui.classify.request import ClassifyRequest, Report, Stage, gather, run
+from napari_organelle.gui.classify.record import ResultRecord, now, record_of
+from napari_organelle.gui.classify.repeat import Copied
+from napari_organelle.gui.classify.request import ClassifyRequest, Report, RunStage, gather, run, warm_up
 from napari_organelle.gui.classify.results import Result
 from napari_organelle.gui.classify.results_panel import ResultsPanel
+from napari_organelle.gui.classify.runs_page import RunsPage
 from napari_organelle.gui.devices import DeviceList, ask_devices
-from napari_organelle.gui.fields import wrapped_label
-from napari_organelle.gui.jobs import Job, JobError
+from napari_organelle.gui.inputs import add_layer
+from napari_organelle.gui.rollup.page import RollUpPage, Source
 from napari_organelle.gui.status import Speed, duration, status_line
-from napari_organelle.model.device import OPENVINO
-from napari_organelle.model.prediction import BatchDone
+from napari_organelle.model.engine.device import OPENVINO
+from napari_organelle.model.prediction import BatchDone, Prediction
+from napari_organelle.prepare.plans import Objects
 from napari_organelle.prepare.regions import Regions
+from napari_organelle.read.image_set import ImageSet
+from napari_organelle.show.tables import results_table
 
 LOOKING = "looking for devices"
-REFRESH_MS = 30
+MOST_NAMED = 5
 
 
 @dataclass(eq=False)
@@ -44,8 +40,7 @@ class Run:
     """A run while it lasts."""
 
     request: ClassifyRequest
-    name: str
-    key: tuple[str, ...]
+    record: ResultRecord
     regions: Regions | None = None
     batches: list[BatchDone] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -53,106 +48,70 @@ class Run:
     labels: napari.layers.Labels | None = None
 
 
-class ClassifyWidget(QWidget):
+class ClassifyWidget(Body):
     """Dock widget; see the module.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
         Where images are taken from and results are shown.
-
-    Attributes
-    ----------
-    ended : Signal
-        A run has ended: done, cancelled or failed.
     """
 
-    ended = Signal()
+    title = "Classify organelles"
+    run_text, run_help = "Run", "Classify the regions; the line above says which, with what, and where"
+    stop_help = "Stop after the batch that is being classified; what is done is shown"
+    help_page = "classify/"
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.form = ClassifyForm(napari_viewer)
+        super().__init__(napari_viewer)
+        self.form = ClassifyForm(self.events)
         self.results = ResultsPanel(napari_viewer)
         self.speed = Speed()
         self.devices: DeviceList = []
         self.device_text = LOOKING
-        self._job: Job | None = None
-        self._jobs: list[Job] = []
-        self._make_fields()
-        self._lay_out()
-        self._connect()
-        self._start_job(ask_devices(), self._on_devices, self._on_devices_end)
-        self.refresh()
-
-    def _make_fields(self) -> None:
-        self.status, self.message = wrapped_label(), wrapped_label()
-        self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
-        self.cancel_button.setEnabled(False)
-        self.progress = QProgressBar()
-        self.progress.setVisible(False)
-        self._refresh_timer = QTimer(self, interval=REFRESH_MS, singleShot=True)
-        self._refresh_timer.timeout.connect(self.refresh)
-
-    def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button)
-        buttons.addWidget(self.cancel_button)
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.addWidget(self.form)
-        column.addWidget(self.status)
-        column.addLayout(buttons)
-        column.addWidget(self.progress)
-        column.addWidget(self.message)
-        column.addWidget(self.results)
-        column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.scroll)
-
-    def _connect(self) -> None:
+        self.add_page("Classify", self.form)
+        self._results_page = self.add_page("Results", self.results)
+        self.roll_up = RollUpPage(self.start_job)
+        self._groups_page = self.add_page("Groups", self.roll_up)
+        self.runs = RunsPage(self.events)
+        self._runs_page = self.add_page("Runs", self.runs)
+        for page in self._later_pages:
+            self.pages.setTabEnabled(page, False)
         self.form.changed.connect(self._refresh_timer.start)
         self.form.regions.find_cells.connect(self.find_cells)
-        self.run_button.clicked.connect(self.start)
-        self.cancel_button.clicked.connect(self.cancel)
-        self.results.said.connect(self.message.setText)
-        self.destroyed.connect(partial(_let_go, self.form, self._jobs))
+        self.results.said.connect(self.say)
+        self.results.changed.connect(self._roll_up)
+        self.results.wanted.connect(lambda job: self.start_job(job, self._tell))
+        self.roll_up.said.connect(self.say)
+        self.runs.said.connect(self.say)
+        self.runs.wanted.connect(self._go_back_to)
+        self.pages.currentChanged.connect(lambda _: self.roll_up.refresh())
+        self.start_job(ask_devices(), self._on_devices, self._on_devices_end)
+        self.refresh()
 
     # before a run
 
     def refresh(self) -> None:
         """Say what Run would do, or why it can't."""
-        self._fit_width()
         request, problem = self.form.request()
-        self.run_button.setEnabled(request is not None and self._job is None)
+        self.run_button.setEnabled(request is not None and not self.is_running)
         if request is None:
             self.status.setText(problem)
             return
         count = request.plan.count(request.images)
-        seconds = None
-        if count is not None and self.devices:
-            work = request.plan.work(request.images, count)
-            bundle = request.bundle.with_views(1) if request.plan.dense else request.bundle
-            seconds = self.speed.seconds(bundle, self._device_name(request), work)
+        seconds = self.speed.seconds(request, self._device_name(request), count)
         self.status.setText(status_line(request, self._device_text(request), seconds, count))
 
-    def _fit_width(self) -> None:
-        """Keep room for every field, and for the scroll bar beside them."""
-        content, bar = self.scroll.widget(), self.scroll.verticalScrollBar()
-        self.scroll.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
-
     def _device_name(self, request: ClassifyRequest) -> str:
+        if request.bundle.spec.is_onnx and request.device == AUTO[0]:
+            return OPENVINO
         known = bool(self.devices) and request.device == AUTO[0]
         name = self.devices[0][0] if known else request.device
-        return "cpu" if request.plan.dense and name == OPENVINO else name
+        return "cpu" if request.plan.is_dense and name == OPENVINO else name
 
     def _device_text(self, request: ClassifyRequest) -> str:
+        if request.bundle.spec.is_onnx:
+            return "CPU, 32-bit, OpenVINO"
         return dict(self.devices).get(self._device_name(request), self.device_text)
 
     def _on_devices(self, devices: DeviceList | None) -> None:
@@ -161,6 +120,11 @@ class ClassifyWidget(QWidget):
         self.devices = devices
         self.form.device.offer([AUTO, *devices], lambda device: device[1])
         self.refresh()
+        bundle = self.form.model.bundle
+        if bundle is not None and not self.is_running:
+            # what can't be loaded is told by the run that needs it
+            device = OPENVINO if bundle.spec.is_onnx else devices[0][0]
+            self.start_job(warm_up(bundle, device), lambda _: None, lambda *_: None)
 
     def _on_devices_end(self, error: BaseException | None, cancelled: bool) -> None:
         if error is not None:
@@ -173,29 +137,22 @@ class ClassifyWidget(QWidget):
         """Run what the form says."""
         request, problem = self.form.request()
         if request is None:
-            self._say(problem)
+            self.say(problem)
             return
-        layer = self.form.image.value
-        slices = ",".join(str(use) for use in request.placement.leading)
-        key = (str(layer.unique_id), request.plan.kind, slices)
-        current = Run(request, layer.name, key)
-        if request.plan.kind == "objects":
-            current.labels = self.form.regions.labels.value
-        self._begin("starting…")
-        self._job = self._start_job(
-            run(request), partial(self._on_report, current), partial(self._on_end, current)
+        request = replace(request, device=self._device_name(request))
+        regions = self.form.regions
+        layers = {"objects": regions.labels.value, "points": regions.points.value}
+        layer = layers.get(request.plan.kind)
+        current = Run(request, record_of(request, self.form.image.value, layer))
+        if isinstance(request.plan, Objects):
+            current.labels = layer
+        self.start_run(
+            run(request), partial(self._on_report, current), partial(self._on_end, current), "starting…"
         )
 
-    def cancel(self) -> None:
-        """Stop after the batch that is being classified; what is done is kept."""
-        self.cancel_button.setEnabled(False)
-        self.progress.setFormat("stopping…")
-        if self._job is not None:
-            self._job.cancel()
-
     def _on_report(self, current: Run, report: Report) -> None:
-        if isinstance(report, Stage):
-            self._show_stage(report.text)
+        if isinstance(report, RunStage):
+            self.show_stage(report.text)
         elif isinstance(report, Regions):
             current.regions = report
         else:
@@ -206,7 +163,7 @@ class ClassifyWidget(QWidget):
         current.batches.append(batch)
         if batch.note:
             current.notes.append(batch.note)
-        if batch.dense and (told := batch.dense.note()):
+        if batch.agreement and (told := batch.agreement.note()):
             current.notes.append(told)
         first = current.batches[0]
         left = "…"
@@ -215,123 +172,120 @@ class ClassifyWidget(QWidget):
         elif batch.stop > first.stop:
             each = (now - current.first_batch) / (batch.stop - first.stop)
             left = f" · {duration(each * (batch.total - batch.stop))} left"
-            if not current.request.plan.dense:
-                self.speed.learn(current.request.bundle, self._device_name(current.request), each)
-        self.progress.setRange(0, batch.total)
-        self.progress.setValue(batch.stop)
-        self.progress.setFormat(f"{batch.stop:,} of {batch.total:,}{left}")
+            self.speed.learn(current.request, self._device_name(current.request), each)
+        self.show_progress(batch.stop, batch.total, f"{batch.stop:,} of {batch.total:,}{left}")
 
     def _on_end(self, current: Run, error: BaseException | None, cancelled: bool) -> None:
-        self._finish()
         if current.regions is not None and current.batches:
-            self._show_result(current, current.regions)
+            current.notes += self._show_result(current, current.regions)
         done = current.batches[-1].stop if current.batches else 0
         total = len(current.regions) if current.regions is not None else 0
         if error is not None:
-            kept = f" The {done:,} of {total:,} regions before it are shown." if done else ""
-            self._fail(error, f"{error}{kept}")
+            kept = f" The {done:,} of {count_of(total)} before it are shown." if done else ""
+            self.fail(error, f"{error}{kept}")
         else:
-            what = (
-                f"Stopped after {done:,} of {total:,} regions."
-                if cancelled
-                else f"Classified {total:,} regions."
-            )
-            self._say(" ".join([what, *dict.fromkeys(current.notes)]))
-        self.ended.emit()
+            what = f"Stopped after {done:,} of" if cancelled else "Classified"
+            what = f"{what} {count_of(total)}."
+            self.say(" ".join([what, *dict.fromkeys(current.notes)]))
 
-    def _show_result(self, current: Run, regions: Regions) -> None:
+    def _show_result(self, current: Run, regions: Regions) -> list[str]:
+        """Show what came, as far as it came; what is to be said of it."""
         request = current.request
-        prediction = gather(request, regions, current.batches)
-        result = Result(
-            prediction=prediction,
-            bundle=request.bundle,
-            images=request.images,
-            placement=request.placement,
-            name=current.name,
-            key=current.key,
-            objects=request.plan.labels,
-        )
+        prediction = gather(request, regions.first(current.batches[-1].stop), current.batches)
+        result = Result(prediction, request, replace(current.record, date=now()))
         if current.labels is not None:
             current.labels.visible = False
         self.results.show_result(result)
+        self.runs.choose(result)
+        for page in self._later_pages:
+            self.pages.setTabEnabled(page, True)
+        self.pages.setCurrentIndex(self._results_page)
+        notes = [unanswered_note(prediction, request.images)]
+        if replaced := self.results.layers.replaced:
+            notes.append(f"It replaces the same run of {replaced[11:16]}.")
+        return [note for note in notes if note]
+
+    @property
+    def _later_pages(self) -> tuple[int, ...]:
+        """Those that need a result."""
+        return self._results_page, self._groups_page, self._runs_page
+
+    def _go_back_to(self, result: Result) -> None:
+        self.results.go_back_to(result)
+        self.pages.setCurrentIndex(self._results_page)
+
+    def _tell(self, report: str | Copied) -> None:
+        """What was saved or copied."""
+        if isinstance(report, Copied):
+            QApplication.clipboard().setText(report.text)
+        self.say(report.told if isinstance(report, Copied) else report)
+
+    def _roll_up(self) -> None:
+        """Groups follow the result and its threshold."""
+        result = self.results.result
+        if result is not None:
+            layers, limits = self.results.layers, self.results.limits
+            self.roll_up.set_source(
+                Source(
+                    table=lambda: results_table(result.prediction, result.images, limits),
+                    colours={each.name: each.colour for each in result.bundle.spec.classes},
+                    go_to=lambda _, row: layers.go_to(row),
+                    folder=self.results.folder,
+                )
+            )
 
     # finding cells
 
     def find_cells(self) -> None:
         """Outline the cells of the chosen channel as a new Labels layer."""
         if self.form.image.value is None or self.form.regions.cells.value is None:
-            self._say("Pick the channel that fills the cells first.")
+            self.say("Pick a channel in which cells can be seen first.")
             return
         selection, regions = self.form.selection(), self.form.regions
         try:
             planes = selection.planes(regions.cells.value)
             nuclei = None if regions.nuclei.value is None else selection.planes(regions.nuclei.value)
         except (ValueError, IndexError):
-            self._say("The channels to find cells in have another shape than the image.")
+            self.say("The channels to find cells in have another shape than the image.")
             return
-        self._begin("finding cells…")
         placement = selection.placement()
         made: list[np.ndarray] = []
-        self._job = self._start_job(
-            find_in_stack(planes, nuclei),
+        self.start_run(
+            find_in_stack(planes, nuclei, regions.cells_are_filled()),
             lambda report: (
-                self._show_stage(report.text) if isinstance(report, Stage) else made.append(report)
+                self.show_stage(report.text) if isinstance(report, RunStage) else made.append(report)
             ),
             lambda error, cancelled: self._on_cells(made, placement, error),
+            "finding cells…",
         )
 
     def _on_cells(self, made: list[np.ndarray], placement: Any, error: BaseException | None) -> None:
-        self._finish()
         if error is not None:
-            self._fail(error, str(error))
+            self.fail(error, str(error))
         elif made:
             shape = (*placement.result_shape, *placement.shape[-2:])
             layer = napari.layers.Labels(made[0].reshape(shape), name="cells", **placement.options())
-            self.viewer.layers.selection.active = self.viewer.add_layer(layer)
+            add_layer(self.viewer, layer)
             self.form.regions.labels.choose(layer)
-            self.refresh()
-
-    # small things
-
-    def _start_job(self, reports: Iterator[Any], on_report: Any, on_end: Any) -> Job:
-        def end(error: BaseException | None, cancelled: bool) -> None:
-            self._jobs.remove(job)
-            on_end(error, cancelled)
-
-        job = Job(reports, on_report, end)
-        self._jobs.append(job)
-        return job
-
-    def _begin(self, text: str) -> None:
-        self.run_button.setEnabled(False)
-        self.form.setEnabled(False)
-        self.cancel_button.setEnabled(True)
-        self.progress.setVisible(True)
-        self._show_stage(text)
-
-    def _finish(self) -> None:
-        self._job = None
-        self.form.setEnabled(True)
-        self.cancel_button.setEnabled(False)
-        self.progress.setVisible(False)
-        self.refresh()
-
-    def _show_stage(self, text: str) -> None:
-        self.progress.setRange(0, 0)
-        self.progress.setFormat(text)
-        self._say(text[:1].upper() + text[1:])
-
-    def _say(self, text: str) -> None:
-        self.message.setText(text)
-
-    def _fail(self, error: BaseException, text: str) -> None:
-        self._say(text)
-        if isinstance(error, JobError):
-            show_error(text)
+            self.say(f"Found {count_of(int(made[0].max()), 'cell')}.")
 
 
-def _let_go(form: ClassifyForm, jobs: list[Job], *_: Any) -> None:
-    """Stop what runs and hear nothing more, once the widget is gone."""
-    form.disconnect_viewer()
-    for job in jobs:
-        job.abandon()
+def count_of(number: int, noun: str = "region") -> str:
+    """``"1 region"``, ``"2,000 regions"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def unanswered_note(prediction: Prediction, images: ImageSet) -> str:
+    """Which regions have no answer though the run got as far; ``""`` where all have one."""
+    rows = np.flatnonzero(~prediction.answered())
+    rows = rows[rows < np.flatnonzero(prediction.answered()).max(initial=-1)]
+    if not len(rows):
+        return ""
+    regions, names = prediction.regions, images.items["item"].to_numpy()
+    named = [
+        f"{regions.ids[row]} (y {y}, x {x}{f' of {names[item]}' if len(images) > 1 else ''})"
+        for row in rows[:MOST_NAMED]
+        for item, y, x, *_ in [regions.windows[row].tolist()]
+    ]
+    more = f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
+    return f"Without an answer: {', '.join(named)}{more}."

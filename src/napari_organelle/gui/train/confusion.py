@@ -10,7 +10,7 @@ from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 RIGHT, WRONG = (0, 158, 115), (213, 94, 0)
-MIN_CELL_PX, ROW_PX, MOST_ROWS = 34, 24, 14
+MIN_CELL_PX, ROW_PX, MAX_ROWS = 34, 24, 14
 
 
 class ConfusionTable(QTableWidget):
@@ -54,7 +54,7 @@ class ConfusionTable(QTableWidget):
                 )
                 self.setItem(truth, call, item)
         header = self.horizontalHeader().sizeHint().height()
-        self.setFixedHeight(header + ROW_PX * min(len(classes), MOST_ROWS) + 4)
+        self.setFixedHeight(header + ROW_PX * min(len(classes), MAX_ROWS) + 4)
 
     def _choose(self, row: int, column: int) -> None:
         if self.item(row, column).text() != "·":

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -20,27 +19,28 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_organelle.errors import OrganelleError
-from napari_organelle.gui.fields import ObjectCombo, pixel_box, wrapped_label
+from napari_organelle.gui.fields import ObjectCombo, pixel_box, whole_box, wrapped_label
 from napari_organelle.gui.layer_combo import LayerCombo
 from napari_organelle.gui.train.channel_rows import ChannelRows
 from napari_organelle.gui.train.label_bars import LabelBars
 from napari_organelle.gui.train.request import AUTO_GROUPS, TrainingRequest, label_counts
 from napari_organelle.gui.train.sources import (
     Crops,
+    CropSource,
     LayerSource,
     SetSource,
-    Source,
     channels_around,
     select,
     sources_of,
 )
-from napari_organelle.model.bundle import SUFFIX, user_folder
+from napari_organelle.gui.train.teaching import FROM_IMAGENET, start_text, starts, taught_plan
+from napari_organelle.gui.viewer_events import ViewerEvents
+from napari_organelle.model.bundle import SUFFIX, open_bundle, user_folder
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.train.recipes import RECIPES
 from napari_organelle.train.splits import OUTER_COLUMNS
@@ -58,36 +58,37 @@ class TrainForm(QWidget):
     changed = Signal()
     wanted = Signal(object)
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, events: ViewerEvents) -> None:
         super().__init__()
-        self.viewer = viewer
-        self._opened: list[Source] = []
-        self._make_fields(viewer)
+        self.viewer = events.viewer
+        self._opened: list[CropSource] = []
+        self._make_fields(events)
         self._arrange()
         self._connect()
         self.refresh()
 
-    def _make_fields(self, viewer: ViewerModel) -> None:
+    def _make_fields(self, events: ViewerEvents) -> None:
         self.source = ObjectCombo("Labelled sets and layers of the viewer, and sets opened here")
         self.open = QPushButton("Open…")
+        self.open.setToolTip("Open a labelled set from disk, without showing it")
         menu = QMenu(self.open)
         menu.addAction("Folder of images…", lambda: self._ask(folder=True))
         menu.addAction("List or table…", lambda: self._ask(folder=False))
         self.open.setMenu(menu)
-        self.image = LayerCombo(viewer, (Image,))
-        self.image.setToolTip("The image that the labelled objects or points lie in")
+        self.image = LayerCombo(events, (Image,), "The image that the labelled objects or points lie in")
         self.window = pixel_box(64, "Side of the square that is cut out around each object or point")
         self.facts = wrapped_label()
         self.bars = LabelBars()
         self.channels = ChannelRows()
+        self.start = ObjectCombo("Train a new model, or teach one that is there: two crops a class help")
         self.recipe = ObjectCombo(
-            "How the network is trained; the seed's recipes are those of the 2019 notebooks"
+            "How the network is trained; the notebook2019 recipes are those of the notebooks of 2019"
         )
         self.recipe.offer(list(RECIPES))
         self.group_by = ObjectCombo("Crops that share this are never split between training and judging")
-        self.epochs = _spin(1, 1000, "At most so many passes through the training crops")
-        self.tuned = _spin(0, 5, "How many of the five blocks of VGG16 are trained too; slow without a GPU")
-        self.seed = _spin(0, 99999, "The same seed on the same data gives the same model on a CPU")
+        self.epochs = whole_box(1, 1000, "At most so many passes through the training crops")
+        self.tuned = whole_box(0, 5, "How many of the five blocks of VGG16 are trained too: slow on a CPU")
+        self.seed = whole_box(0, 99999, "The same seed on the same data gives the same model on a CPU")
         self.device = ObjectCombo("Where the network runs")
         self.device.offer([AUTO_DEVICE], lambda device: device[1])
         self.name = QLineEdit("my-model")
@@ -96,7 +97,9 @@ class TrainForm(QWidget):
         self.save_in.setToolTip("Folder that the model is saved in; Classify finds those in the usual one")
         self.folder = user_folder()
         self.replace = QCheckBox("Replace it")
+        self.replace.setToolTip("Overwrite the model of this name")
         self.resume = QCheckBox("Go on with it")
+        self.resume.setToolTip("Train on from the epoch that the stopped run had reached")
         self._set_epochs()
 
     def _arrange(self) -> None:
@@ -111,6 +114,7 @@ class TrainForm(QWidget):
         self._form.addRow(self.facts)
         self._form.addRow(self.bars)
         for text, field in (
+            ("Start from", self.start),
             ("Channels", self.channels),
             ("Recipe", self.recipe),
             ("Keep together", self.group_by),
@@ -132,6 +136,7 @@ class TrainForm(QWidget):
         self.source.activated.connect(self._take_source)
         self.image.chosen.connect(self._take_image)
         self.recipe.activated.connect(self._set_epochs)
+        self.start.activated.connect(self._take_start)
         self.save_in.clicked.connect(self._ask_folder)
         for signal in (
             self.window.valueChanged,
@@ -151,6 +156,7 @@ class TrainForm(QWidget):
     def refresh(self) -> None:
         """Offer the sources that the viewer has now."""
         before = self.source.value
+        self.start.offer(starts(), start_text)
         self.source.offer([*sources_of(self.viewer.layers), *self._opened], lambda source: source.name)
         if self.source.value != before:
             self._take_source()
@@ -186,11 +192,16 @@ class TrainForm(QWidget):
             group_by=self.group_by.value,
             seed=self.seed.value(),
             device=self.device.value[0],
+            teacher=self.start.value,
             overwrite=self.replace.isChecked(),
             resume=self.resume.isChecked(),
         )
         self._form.setRowVisible(self.replace, output.exists())
         self._form.setRowVisible(self.resume, plan.folder.exists())
+        try:
+            plan = taught_plan(plan, crops.labels) if plan.teacher else plan
+        except OrganelleError as error:
+            return None, f"{error}"
         request = TrainingRequest(crops, plan)
         problem = request.problem()
         return (None, problem) if problem else (request, "")
@@ -201,11 +212,7 @@ class TrainForm(QWidget):
         names = (f"{stem}-{number}" for number in itertools.count(2))
         self.name.setText(next(name for name in names if not (self.folder / f"{name}{SUFFIX}").exists()))
 
-    def disconnect_viewer(self) -> None:
-        """Stop listening to the viewer."""
-        self.image.disconnect_viewer()
-
-    def _crops(self, source: Source, keys: list[Any], slots: Any) -> tuple[Crops, tuple[int, ...]]:
+    def _crops(self, source: CropSource, keys: list[Any], slots: Any) -> tuple[Crops, tuple[int, ...]]:
         if isinstance(source, SetSource):
             return source.crops(), tuple(keys)
         if self.image.value is None:
@@ -236,14 +243,24 @@ class TrainForm(QWidget):
             self._propose_name(source.layer.name)
         self.changed.emit()
 
+    def _take_start(self, _row: object = None) -> None:
+        anew = self.start.value == FROM_IMAGENET
+        for field in (self.recipe, self.epochs, self.tuned):
+            self._form.setRowVisible(field, anew)
+        self._take_image()
+        self.changed.emit()
+
     def _take_image(self) -> None:
         source, image = self.source.value, self.image.value
         if not isinstance(source, LayerSource) or image is None:
             return
         options = channels_around(image, self.viewer.layers)
         self.channels.offer([(option, str(option)) for option in options])
+        images = select(image, options[:1], ()).image_set() if options else None
         self.window.setValue(source.default_window(image))
-        self._offer_groups(select(image, options[:1], ()).image_set() if options else None)
+        if self.start.value and images is not None:
+            self.window.setValue(open_bundle(self.start.value).spec.pixels.window_for(images.pixel_size_um))
+        self._offer_groups(images)
         self.changed.emit()
 
     def _offer_groups(self, images: ImageSet | None) -> None:
@@ -306,10 +323,3 @@ def facts_of(crops: Crops) -> str:
 
 def _sentences(problems: Iterable[str]) -> str:
     return " ".join(f"{problem.rstrip('.')}." for problem in problems)
-
-
-def _spin(low: int, high: int, tooltip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setToolTip(tooltip)
-    return box

@@ -54,11 +54,11 @@ class LabelBars(QWidget):
         text = self.palette().windowText().color()
         name_px = NAME_SHARE * self.width()
         room = max(1.0, self.width() - name_px - COUNT_PX)
-        most = max(self._counts.values(), default=1)
+        longest = max(self._counts.values(), default=1)
         middle = Qt.AlignmentFlag.AlignVCenter
         for row, (name, count) in enumerate(self._counts.items()):
             top = row * ROW_PX
-            length = max(1.0, room * count / most)
+            length = max(1.0, room * count / longest)
             elided = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(name_px) - 6)
             painter.setPen(text)
             painter.drawText(

@@ -10,7 +10,7 @@ from napari_organelle.show.montage import Montage
 
 RIGHT, WRONG = "#2fbf71", "#ff5a4d"
 FRAME_SHARE = 0.03
-TEXT_SIZE, LARGE_TEXT_SIZE, FEW = 6, 10, 15
+TEXT_SIZE, LARGE_TEXT_SIZE, MAX_LARGE_TEXTS = 6, 10, 15
 
 
 def montage_layers(name: str, montage: Montage, pixel_size_um: float | None) -> tuple[Image, Points]:
@@ -45,7 +45,7 @@ def montage_layers(name: str, montage: Montage, pixel_size_um: float | None) -> 
             "color": {"array": colours} if colours else "white",
             "anchor": "upper_left",
             "translation": (corner, corner),
-            "size": TEXT_SIZE if len(montage.centres) > FEW else LARGE_TEXT_SIZE,
+            "size": TEXT_SIZE if len(montage.centres) > MAX_LARGE_TEXTS else LARGE_TEXT_SIZE,
         },
         **place,
     )

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_organelle.gui.fields import wrapped_label
 from napari_organelle.gui.train.confusion import ConfusionTable
-from napari_organelle.model.scores import OK, Answers, Scores
-from napari_organelle.prepare.cut import cut
-from napari_organelle.prepare.pixels import network_input
-from napari_organelle.show.montage import Montage, make_montage, rows_of_cell, sample_of_each_class
+from napari_organelle.model.scoring.scores import OK, Scores
+from napari_organelle.show.montage import (
+    Montage,
+    called_held_out,
+    held_out_montage,
+    rows_of_cell,
+    sample_of_each_class,
+)
 
 if TYPE_CHECKING:
     from napari_organelle.train.run import TrainingResult
 
-GOOD, BAD = "#2fbf71", "#ff5a4d"
-MOST_CROPS, MOST_EXAMPLES = 60, 35
+GOOD, CAUTION, BAD = "#2fbf71", "#e69f00", "#ff5a4d"
+MAX_CROPS, MAX_EXAMPLES = 60, 35
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class TrainResults(QWidget):
     def show_result(self, result: TrainingResult) -> None:
         """Show what a run ended with."""
         scores = result.scores
-        words, colour = verdict_words(scores)
+        words, colour = verdict_words(scores, result.training_set.shared)
         self.verdict.setText(words)
         self.verdict.setStyleSheet(f"color: {colour}; font-size: 15px; font-weight: bold;")
         judged = scores is not None
@@ -93,12 +95,26 @@ class TrainResults(QWidget):
             self.matrix.show_matrix(scores.confusion, scores.classes)
 
 
-def verdict_words(scores: Scores | None) -> tuple[str, str]:
-    """The verdict in words, and the colour to say it in."""
+def verdict_words(scores: Scores | None, shared: Mapping[str, float] | None = None) -> tuple[str, str]:
+    """The verdict in words, and the colour to say it in.
+
+    Parameters
+    ----------
+    scores : Scores or None
+        None where nothing was held out.
+    shared : mapping of str to float, optional
+        What held-out crops share with training ones, as `TrainingSet.shared`.
+    """
     if scores is None:
         return "This model was not judged: nothing was held out. Its answers can't be relied on yet.", BAD
     if scores.verdict != OK:
         return "This model learned nothing better than guessing.", BAD
+    if shared:
+        same = " and ".join(f"{name}s" for name in shared)
+        return (
+            f"This model tells new crops of the same {same} apart. How it does on others was not measured.",
+            CAUTION,
+        )
     return "This model learned: its score clears that of the trivial answer.", GOOD
 
 
@@ -113,8 +129,8 @@ def summary_table(scores: Scores) -> str:
     )
     if len(scores.classes) > 2:
         rows += (("Right among the best two", f"{scores.top2:.1%}", ""),)
-    told = f"{scores.n:,} held-out crops of {scores.groups:,} groups; 95 % interval over groups in brackets."
-    return f"{_table(rows)}<p>{told}</p>"
+    note = f"{scores.n:,} held-out crops of {scores.groups:,} groups; 95 % interval over groups in brackets."
+    return f"{_table(rows)}<p>{note}</p>"
 
 
 def class_table(scores: Scores) -> str:
@@ -146,34 +162,15 @@ def montage_of(result: TrainingResult, wish: CropWish) -> Iterator[tuple[str, Mo
     result : TrainingResult
         With scores.
     wish : CropWish
-        Which crops; at most `MOST_CROPS` of them.
+        Which crops; at most `MAX_CROPS` of them.
     """
-    held, spec, made = result.held_out, result.bundle.spec, result.training_set
-    limits = np.asarray(spec.thresholds)
-    called = Answers(held.targets, result.probabilities, spec.class_names, spec.task, limits).called()
+    spec, targets = result.bundle.spec, result.held_out.targets
     if wish.truth < 0:
-        rows = sample_of_each_class(held.targets, MOST_EXAMPLES)
+        rows = sample_of_each_class(targets, MAX_EXAMPLES)
         name = f"{spec.name}: examples"
     else:
-        rows = rows_of_cell(held.targets, called, wish.truth, wish.call)
+        rows = rows_of_cell(targets, called_held_out(result), wish.truth, wish.call)[:MAX_CROPS]
         name = f"{spec.name}: {spec.class_names[wish.truth]} called {spec.class_names[wish.call]}"
-        rows = rows[:MOST_CROPS]
-    examples = made.examples.take(held.rows[rows])
-    crops = network_input(cut(examples.image_set, examples.windows, made.indices), made.pixels)
-    table = pd.DataFrame(
-        {
-            "truth": _joined(held.targets[rows], spec.class_names),
-            "called": _joined(called[rows], spec.class_names),
-            "confidence": result.probabilities[rows].max(axis=1),
-            "right": (called[rows] == held.targets[rows]).all(axis=1),
-            "item": examples.names(),
-        }
-    )
-    plan = made.pixels
+    plan = result.training_set.pixels
     size = plan.pixel_size_um and plan.pixel_size_um * plan.window_px / plan.input_size
-    yield name, make_montage(crops, table), size
-
-
-def _joined(flags: np.ndarray, names: tuple[str, ...]) -> list[str]:
-    """Names of the classes of each row."""
-    return [", ".join(names[index] for index in np.flatnonzero(row)) or "none" for row in flags]
+    yield name, held_out_montage(result, rows), size

@@ -125,13 +125,13 @@ class LayerSource:
         return Crops(images, labels[kept], regions)
 
 
-Source = SetSource | LayerSource
+CropSource = SetSource | LayerSource
 
 
-def sources_of(layers: Iterable[Layer]) -> list[Source]:
+def sources_of(layers: Iterable[Layer]) -> list[CropSource]:
     """All labelled sets and labelled layers among a viewer's layers, the labelled layers first."""
-    by_hand: list[Source] = []
-    sets: dict[int, Source] = {}
+    by_hand: list[CropSource] = []
+    sets: dict[int, CropSource] = {}
     for layer in layers:
         images = image_set_of(layer)
         if isinstance(layer, Labels | Points) and any(_class_names(layer)):

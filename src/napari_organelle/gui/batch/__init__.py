@@ -1,0 +1,1 @@
+"""Whole folders and plates: the job of the command line, in the window."""

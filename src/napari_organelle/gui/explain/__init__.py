@@ -1,0 +1,1 @@
+"""The widget that shows why a region is called so."""

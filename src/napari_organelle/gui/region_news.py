@@ -1,0 +1,30 @@
+"""What the docks of one viewer tell each other of a result: which region, or which class, is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+
+class RegionNews(QObject):
+    """Signals between docks; each begins with the viewer that it is about.
+
+    Signals
+    -------
+    region : viewer, Result, int
+        A region was chosen in a list: its row.
+    category : viewer, str
+        A class was chosen in the legend: its name, or ``"unsure"``.
+    """
+
+    region = Signal(object, object, int)
+    category = Signal(object, str)
+
+
+region_news = RegionNews()
+
+
+def is_same(viewer: Any, other: Any) -> bool:
+    """Whether both are one viewer: napari gives every plugin a wrapper of its own around it."""
+    return getattr(viewer, "__wrapped__", viewer) is getattr(other, "__wrapped__", other)

@@ -1,0 +1,1 @@
+"""Overlapping tiles that share their convolutions."""

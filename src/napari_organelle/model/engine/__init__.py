@@ -1,0 +1,1 @@
+"""Devices, and networks ready to answer on them."""

@@ -1,0 +1,1 @@
+"""Image files: decoding, headers, pixel sizes, masks."""

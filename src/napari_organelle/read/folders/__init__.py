@@ -1,0 +1,1 @@
+"""Folders whose names say what is in them."""

@@ -1,0 +1,70 @@
+"""Names under which microscopes write one file a channel: a table of patterns, one line each.
+
+A pattern matches a name without its ending. Its groups become columns of the item table (``plate``, ``well``,
+``row``, ``column``, ``field``, ``time``, ``section``, ``stem``); ``channel`` tells an item's files apart.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Layout(NamedTuple):
+    """Who writes such names, and their pattern."""
+
+    name: str
+    pattern: re.Pattern[str]
+
+
+PLATE = r"(?:(?P<plate>.+?)_)?"
+WELL = r"(?P<well>[A-P]\d{1,2})"
+UUID = r"(?:[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?"
+DYE = (
+    r"DAPI|Hoechst|BFP|GFP|EGFP|mNeonGreen|mNeon|FITC|YFP|Venus|RFP|mCherry|tdTomato|mScarlet|TRITC|DsRed|"
+    r"TxRed|Cy3|Cy5|A(?:F|lexa)?\d{3}|\d{3}nm|BF|DIC|Brightfield|Phase|TL|Trans"
+)
+
+PATTERNS = {
+    "Operetta or Opera Phenix": (
+        r"r(?P<row>\d+)c(?P<column>\d+)f(?P<field>\d+)p(?P<section>\d+)-ch(?P<channel>\d+)(?:sk(?P<time>\d+))?"
+        r"(?:fk\d+)?(?:fl\d+)?"
+    ),
+    "CellVoyager": (
+        PLATE + WELL + r"_T(?P<time>\d+)F(?P<field>\d+)L\d+A\d+Z(?P<section>\d+)C(?P<channel>\d+)"
+    ),
+    "CQ1": r"W(?P<well>\d+)F(?P<field>\d+)T(?P<time>\d+)Z(?P<section>\d+)C(?P<channel>\d+)",
+    "MetaXpress": PLATE + WELL + r"(?:_s(?P<field>\d+))?_w(?P<channel>\d[^_]*?)" + UUID,
+    "MetaMorph": r"(?P<stem>.+?)_w(?P<channel>\d[^_]*?)(?:_s(?P<field>\d+))?(?:_t(?P<time>\d+))?",
+    "IN Cell Analyzer": (
+        r"(?P<row>[A-P]) - (?P<column>\d+)\(fld (?P<field>\d+) wv (?P<channel>[^)]+?)"
+        r"(?: z (?P<section>\d+))?\)"
+    ),
+    "Micro-Manager": (
+        r"img_channel(?P<channel>\d+)_position(?P<field>\d+)_time(?P<time>\d+)_z(?P<section>\d+)"
+    ),
+    "well, field, channel": PLATE + WELL + r"_[sf]?(?P<field>\d+)_(?P<channel>[^_]+)",
+    "numbered channels": r"(?P<stem>.+?)[_-](?P<channel>(?:ch|c|channel)=?\d{1,2})",
+    "named channels": rf"(?P<stem>.+?)[_ -](?P<channel>{DYE})",
+}
+
+LAYOUTS = tuple(Layout(name, re.compile(text, re.IGNORECASE)) for name, text in PATTERNS.items())
+"""The most particular first."""
+
+STEPS = re.compile(r"(?P<kind>TimePoint|ZStep)_(?P<number>\d+)$", re.IGNORECASE)
+"""Folders of MetaXpress for time points and sections; no classes."""
+
+PASSED_OVER = re.compile(
+    r".+(?P<what>_cp_masks|_cp_outlines|_cp_output|_cp_flows|_flows|_seg|_masks?|_labels?|_thumb"
+    + UUID
+    + r")\.[^.]+$",
+    re.IGNORECASE,
+)
+"""Files that programs leave beside images: masks, outlines and previews."""
+
+IMAGES = ("images", "image", "imgs", "img", "raw")
+MASKS = ("masks", "mask", "labels", "label", "segmentation", "segmentations", "seg", "annotations", "gt")
+"""Folders of images, and of label images beside them; no classes."""
+
+SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "holdout")
+"""Folders above class folders."""

@@ -1,0 +1,126 @@
+"""A folder of images of any names: those that are alike are one set; what else is there is named."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from napari_organelle.errors import ReadError
+from napari_organelle.read.files import image_file
+from napari_organelle.read.files.decode import SUFFIXES
+from napari_organelle.read.files.listing import ENOUGH, is_folder, scan
+from napari_organelle.read.files.tiff_open import COMPANION, is_tiff
+from napari_organelle.read.folders.layouts import IMAGES, MASKS, PASSED_OVER
+from napari_organelle.read.image_set import ImageSet
+from napari_organelle.read.labels.beside import with_masks
+
+SHOWN = 3
+"""Reasons that are given for images that are left out."""
+
+QUIET = re.compile(r"thumbs\.db|desktop\.ini", re.IGNORECASE)
+"""Files that the system writes by itself."""
+
+
+def matches(path: Path) -> bool:
+    """Whether a folder holds images, or ``images`` beside ``masks``."""
+    if not path.is_dir():
+        return False
+    return images_beside_masks(path) is not None or any(
+        is_image(Path(entry.path)) for entry in scan(path, ENOUGH)
+    )
+
+
+def read(path: Path) -> ImageSet:
+    """Open the largest number of images in a folder that are alike; the others are named.
+
+    Raises
+    ------
+    ReadError
+        If there is no image, or not one can be read.
+    """
+    if inner := images_beside_masks(path):
+        images = read(inner)
+        return replace(images, problems=(_masks_sentence(path, inner), *images.problems))
+    files, problems = pictures(path)
+    groups: dict[object, list[Path]] = {}
+    errors = []
+    for group in image_file.group_files(files):
+        try:
+            facts: object = image_file.picture_facts(group[0])
+        except ReadError as error:
+            errors.append(str(error))
+            facts = group[0]
+        groups.setdefault(facts, []).extend(group)
+    if not groups:
+        raise ReadError(f"{path}: expected images; {'. '.join(problems) or 'there are none'}")
+    sound = [group for facts, group in groups.items() if isinstance(facts, image_file.PictureFacts)]
+    chosen = max(sound or list(groups.values()), key=len)
+    images = image_file.read(chosen[0]) if len(chosen) == 1 else image_file.read_files(chosen)
+    left = [file.name for group in groups.values() if group is not chosen for file in group]
+    if left:
+        problems.append(
+            f"{path}: {len(left):,} images are unlike the others (stacks, other channels or sizes of pixels, "
+            f"broken) and left out here; first: {left[0]}"
+        )
+    problems += errors[:SHOWN]
+    return with_masks(
+        replace(
+            images, source=path if len(chosen) > 1 else images.source, problems=(*problems, *images.problems)
+        ),
+        path,
+    )
+
+
+def images_beside_masks(path: Path) -> Path | None:
+    """The folder of images where a folder has just that and one of label images."""
+    names = {entry.name.casefold(): entry.name for entry in scan(path, ENOUGH) if is_folder(entry)}
+    found = [names[name] for name in IMAGES if name in names]
+    return path / found[0] if len(found) == 1 and any(name in names for name in MASKS) else None
+
+
+def _masks_sentence(path: Path, inner: Path) -> str:
+    masks = [entry.name for entry in scan(path) if is_folder(entry) and entry.name.casefold() in MASKS]
+    return f"{path}: {inner.name}/ beside {masks[0]}/ are taken for images and label images, not for classes"
+
+
+def pictures(folder: Path) -> tuple[list[Path], list[str]]:
+    """Images of a folder by name, and sentences on what is passed over."""
+    files, passed, others = [], [], []
+    for entry in sorted(scan(folder), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if PASSED_OVER.fullmatch(entry.name) and not is_folder(entry):
+            passed.append(entry.name)
+        elif is_image(path):
+            files.append(path)
+        elif not is_folder(entry) and not QUIET.fullmatch(entry.name) and not entry.name.endswith(COMPANION):
+            others.append(entry.name)
+    if not files and any(name.lower().endswith(SUFFIXES) for name in passed):
+        files, passed = [folder / name for name in passed if name.lower().endswith(SUFFIXES)], []
+    problems = []
+    if passed:
+        problems.append(
+            f"{folder}: {len(passed):,} files that look like masks, outlines or previews are passed over; "
+            f"first: {passed[0]}"
+        )
+    if others:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(map(_kind, others)).most_common(4))
+        advice = ": unpack them first" if all(name.endswith(".gz") for name in others) else ""
+        problems.append(
+            f"{folder}: {len(others):,} other files ({kinds}) are skipped; first: {others[0]}{advice}"
+        )
+    return files, problems
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is named like an image, or begins as a TIFF does; or a folder is a Zarr."""
+    if path.name.startswith("."):
+        return False
+    if path.name.lower().endswith(SUFFIXES):
+        return not is_folder(path) or image_file.is_zarr(path)
+    return image_file.is_zarr(path) or (not path.suffix and is_tiff(path))
+
+
+def _kind(name: str) -> str:
+    return Path(name).suffix.lower() or "without ending"

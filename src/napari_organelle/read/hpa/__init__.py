@@ -1,0 +1,1 @@
+"""Human Protein Atlas sets."""

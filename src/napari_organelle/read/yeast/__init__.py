@@ -1,0 +1,1 @@
+"""DeepYeast lists, plates and their download."""
