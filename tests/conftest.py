@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_organelle.model.bundle import ModelBundle, ModelSpec, OrganelleClass, save_bundle
-from napari_organelle.model.vgg16 import NetworkPlan, weight_shapes
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.prepare.channels import YEAST_SLOTS
 from napari_organelle.prepare.pixels import PixelPlan
 
@@ -61,7 +61,7 @@ def random_weights() -> Callable[[ModelSpec], dict[str, np.ndarray]]:
 
     def make(spec: ModelSpec) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(0)
-        shapes = weight_shapes(spec.network, len(spec.classes), spec.pixels.input_size)
+        shapes = spec.network.weight_shapes(len(spec.classes), spec.pixels.input_size)
         weights = {
             name: (rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)
             for name, shape in shapes.items()

@@ -10,24 +10,32 @@ import pytest
 import napari_organelle
 
 ROOT = Path(napari_organelle.__file__).parent
+COMMON = {"errors", "files", "locks", "outside"}
+ROOMS = {
+    "simulate": set(),
+    "read": {"simulate"},
+    "prepare": {"read"},
+    "model": {"read", "prepare"},
+    "train": {"read", "prepare", "model"},
+    "show": {"read", "prepare", "model", "train"},
+    "distribute": {"read", "prepare", "model", "train", "show"},
+    "gui": {"read", "prepare", "model", "train", "show", "distribute", "simulate"},
+    "api": {"read", "prepare", "model", "train"},
+    "cli": {"read", "prepare", "model", "train", "show", "distribute", "simulate", "gui"},
+}
 MAY_IMPORT = {
     "errors": set(),
-    "simulate": {"errors"},
-    "read": {"errors", "simulate"},
-    "prepare": {"errors", "read"},
-    "model": {"errors", "read", "prepare"},
-    "train": {"errors", "read", "prepare", "model"},
-    "show": {"errors", "read", "prepare", "model", "train"},
-    "distribute": {"errors", "read", "prepare", "model", "train", "show"},
-    "gui": {"errors", "read", "prepare", "model", "train", "show", "distribute", "simulate"},
-    "cli": {"errors", "read", "prepare", "model", "train", "show", "distribute", "simulate", "gui"},
+    "files": {"errors"},
+    "locks": {"errors", "files"},
+    "outside": {"errors"},
+    **{room: COMMON | others for room, others in ROOMS.items()},
 }
 MODULES = sorted(
     ".".join(("napari_organelle", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for path in ROOT.rglob("*.py")
 )
 CORE = [module for module in MODULES if ".gui" not in module]
-HEAVY = ("tensorflow", "keras", "torch", "openvino", "sklearn", "matplotlib", "distributed")
+HEAVY = ("tensorflow", "keras", "torch", "onnx", "openvino", "sklearn", "matplotlib", "distributed")
 WINDOWS = ("napari", "qtpy", "superqt", "magicgui")
 
 
@@ -49,6 +57,57 @@ def test_a_room_imports_only_rooms_before_it(room: str) -> None:
     assert paths
     wrong = {path.name: imported_rooms(path) - MAY_IMPORT[room] - {room} for path in paths}
     assert {name: rooms for name, rooms in wrong.items() if rooms} == {}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of the package that a file imports anywhere: in functions, for typing, by ``import_module``."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path} imports relatively"
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= whole | ({node.module} if whole - set(MODULES) else set())
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            found |= named_modules(node.args[0])
+    return found & set(MODULES)
+
+
+def named_modules(name: ast.expr) -> set[str]:
+    """Modules that a text may name: itself, or all that begin as an f-string does."""
+    if isinstance(name, ast.JoinedStr):
+        begin = ast.literal_eval(name.values[0])
+        return {module for module in MODULES if module.startswith(begin) and "__main__" not in module}
+    return {ast.literal_eval(name)}
+
+
+def test_every_way_of_importing_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "from typing import TYPE_CHECKING\n"
+        "from importlib import import_module\n"
+        "if TYPE_CHECKING:\n    from napari_organelle import api, errors\n"
+        "def lazy(name):\n"
+        "    import napari_organelle.files\n"
+        "    from napari_organelle.read.image_set import ImageSet\n"
+        "    import_module('napari_organelle.locks')\n"
+        "    import_module(f'napari_organelle.show.exports.{name}')\n"
+    )
+    found = {module.removeprefix("napari_organelle.") for module in imported_modules(tmp_path / "a.py")}
+    assert found >= {"api", "errors", "files", "read.image_set", "locks", "show.exports.h5ad"}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Not even lazily or for typing: what is left when modules that import nothing more are taken away."""
+    imports = {
+        ".".join(("napari_organelle", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): imported_modules(path)
+        for path in ROOT.rglob("*.py")
+    }
+    while done := {module for module, needed in imports.items() if not needed}:
+        imports = {module: needed - done for module, needed in imports.items() if module not in done}
+    assert imports == {}
 
 
 def loaded_after(statements: str, unwanted: tuple[str, ...]) -> list[str]:

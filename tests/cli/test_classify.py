@@ -1,7 +1,9 @@
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import imageio.v3 as imageio
 import numpy as np
 import pandas as pd
@@ -11,14 +13,18 @@ import tifffile
 from napari_organelle.cli import main
 from napari_organelle.distribute import answer
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.predict import collect, predict
-from napari_organelle.model.vgg16 import NetworkPlan
+from napari_organelle.model.classify import predict_regions
+from napari_organelle.model.networks.plan import NetworkPlan
+from napari_organelle.model.predict import collect
 from napari_organelle.prepare.channels import ChannelMap
+from napari_organelle.prepare.plans import Tiles
 from napari_organelle.prepare.regions import tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
 
 FIXED = ["source", "item", "region", "y", "x", "height", "width", "called", "confidence", "p_er", "p_nucleus"]
 COLUMNS = [*FIXED, "p_vacuole"]
+
+METADATA = {"axes": "CYX", "Labels": ["cytosol", "protein"]}
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def field(tmp_path: Path) -> Path:
     discs = sum((np.hypot(y - cy, x - cx) < 12) * 3000.0 for cy, cx in [(25, 30), (60, 90), (70, 35)])
     pixels = np.stack([discs, discs * rng.random((96, 128))]) + rng.integers(90, 110, (2, 96, 128))
     path = tmp_path / "field.tif"
-    tifffile.imwrite(path, pixels.astype(np.uint16), imagej=True, metadata={"axes": "CYX"})
+    tifffile.imwrite(path, pixels.astype(np.uint16), imagej=True, metadata=METADATA)
     return path
 
 
@@ -53,7 +59,9 @@ def test_tiles_are_written_as_the_engine_answers_them(field: Path, tiny_bundle: 
     images = ImageSet.from_array(tifffile.imread(field)[None], (Channel("a"), Channel("b")))
     regions = tile_regions((96, 128), 32, 16)
     channels = ChannelMap(tiny_bundle.spec.slots, (0, 1), ("a", "b"))
-    prediction = collect(predict(tiny_bundle, images, regions, channels, device="cpu"), regions, tiny_bundle)
+    prediction = collect(
+        predict_regions(tiny_bundle, images, regions, channels, device="cpu"), regions, tiny_bundle
+    )
     np.testing.assert_allclose(table[COLUMNS[-3:]], prediction.probabilities, atol=1e-5)
     assert table["called"].tolist() == prediction.called(0.5)
 
@@ -77,7 +85,7 @@ def test_dense_tiles_are_the_engines_and_the_agreement_is_said(
     images = ImageSet.from_array(tifffile.imread(field)[None], (Channel("a"), Channel("b")))
     regions = tile_regions((96, 128), 32, 16)
     channels = ChannelMap(tiny_bundle.spec.slots, (0, 1), ("a", "b"))
-    running = predict(tiny_bundle, images, regions, channels, device="cpu", dense=True)
+    running = predict_regions(tiny_bundle, images, regions, channels, device="cpu", dense=True)
     np.testing.assert_allclose(
         table_of(out)[COLUMNS[-3:]], collect(running, regions, tiny_bundle).probabilities, atol=1e-5
     )
@@ -87,11 +95,11 @@ def test_dense_tiles_are_the_engines_and_the_agreement_is_said(
 def test_what_cannot_be_dense_is_refused_before_the_run(
     field: Path, tiny_bundle: ModelBundle, make_bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    out, seed = tmp_path / "out.csv", make_bundle(network=NetworkPlan(width=1 / 16, head="seed"))
+    out, seed = tmp_path / "out.csv", make_bundle(network=NetworkPlan(width=1 / 16, head="notebook2019"))
     assert run(field, "--model", tiny_bundle.path, "--regions", "slices", "--dense", "-o", out) == 2
     assert "--dense is for tiles that overlap: add --regions tiles" in capsys.readouterr().err
     assert run(field, "--model", seed.path, "--regions", "tiles", "--dense", "-o", out) == 2
-    assert "the seed's head" in capsys.readouterr().err
+    assert "the head of the 2019 notebooks" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["field.tif"]
 
 
@@ -99,7 +107,7 @@ def test_bands_of_dense_tiles_are_told_of_in_one_sentence(
     field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr("napari_organelle.prepare.dense.BLOCK_PX", 112)
-    monkeypatch.setattr("napari_organelle.distribute.split.TILES", 16)
+    monkeypatch.setattr(Tiles, "part_size", 16)
     options = ("--regions", "tiles", "--tile", 32, "--stride", 8, "--dense")
     channels = ("--channels", "cytosol=0,protein=1")
     assert run(field, "--model", tiny_bundle.path, *options, *channels, "-o", tmp_path / "out.csv") == 0
@@ -193,6 +201,39 @@ def test_a_broken_path_is_skipped_and_said_so(
     assert "bad.tif" in capsys.readouterr().err
 
 
+def test_the_exit_status_tells_of_images_that_could_not_be_read(
+    tiny_bundle: ModelBundle, tmp_path: Path, capsys
+):
+    rng = np.random.default_rng(0)
+    whole = imagecodecs.png_encode(rng.integers(0, 255, (40, 40, 3)).astype(np.uint8))
+    for folder, names in (("one", ("a", "b")), ("all", ())):
+        (tmp_path / folder).mkdir()
+        for name in ("a", "b", "c"):
+            (tmp_path / folder / f"{name}.png").write_bytes(
+                whole if name in names else whole[: len(whole) // 2]
+            )
+    fixed = ("--model", tiny_bundle.path, "--channels", "cytosol=red,protein=green")
+    assert run(tmp_path / "one", *fixed, "-o", tmp_path / "one.csv") == 1
+    assert table_of(tmp_path / "one.csv")["called"].isna().tolist() == [False, False, True]
+    assert run(tmp_path / "all", *fixed, "-o", tmp_path / "all.csv") == 2
+    assert "a.png: it is damaged or cut short" in capsys.readouterr().err
+    assert not (tmp_path / "all.csv").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.timeout(60)
+def test_pipes_and_links_in_a_circle_are_skipped_and_named(tiny_bundle: ModelBundle, tmp_path: Path, capsys):
+    imagecodecs.imwrite(tmp_path / "a.png", np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8))
+    os.mkfifo(tmp_path / "b.png")
+    (tmp_path / "c.png").symlink_to(tmp_path / "c.png")
+    fixed = ("--model", tiny_bundle.path, "--channels", "cytosol=red,protein=green")
+    assert run(tmp_path, *fixed, "-o", tmp_path / "out.csv") == 1
+    assert len(table_of(tmp_path / "out.csv")) == 1
+    told = capsys.readouterr().err
+    assert f"skipped: {tmp_path / 'b.png'}: expected a regular file" in told
+    assert f"skipped: {tmp_path / 'c.png'}: " in told
+
+
 def test_a_model_that_learned_nothing_is_announced(
     field: Path, make_bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -205,14 +246,14 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
     field: Path, tiny_bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     def interrupted(*args, **kwargs):
-        running = predict(*args, **kwargs)
+        running = predict_regions(*args, **kwargs)
         yield next(running)
         raise KeyboardInterrupt
 
     out, partial = tmp_path / "out.csv", tmp_path / "out.partial.csv"
     options = (field, "--model", tiny_bundle.path, "--regions", "tiles", "--batch", 4, "-o", out)
     with monkeypatch.context() as patch:
-        patch.setattr(answer, "predict", interrupted)
+        patch.setattr(answer, "predict_regions", interrupted)
         assert run(*options) == 130
     assert not out.exists()
     started = table_of(partial)
@@ -230,7 +271,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
     ("options", "message"),
     [
         (("--regions", "points"), "add --points"),
-        (("--points", "none.csv"), "none.csv can't be read"),
+        (("--points", "none.csv"), "none.csv"),
         (("--points", "names.csv"), "must have the columns y and x"),
         (("--labels", "none.png"), "no such file"),
         (("--regions", "tiles", "--tile", 500), "tiles of 500 px do not fit"),

@@ -37,7 +37,13 @@ def test_train_then_evaluate(folders: Path, capsys: pytest.CaptureFixture[str]):
     spec = ModelBundle.open(model).spec
     assert spec.class_names == ("spots", "stripes")
     assert spec.verdict == "ok"
-    assert main(["evaluate", str(model), str(folders / "set"), "--device", "cpu", "--json", str(out)]) == 0
+    judge = ["evaluate", str(model), str(folders / "set"), "--device", "cpu", "--json", str(out)]
+    assert main(judge) == 0
+    assert "learned" not in capsys.readouterr().out
+    written = out.read_bytes()
+    assert main(judge) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert out.read_bytes() == written
     scores = json.loads(out.read_text())
     assert scores["verdict"] == "ok"
     assert scores["n"] == 24
@@ -45,9 +51,8 @@ def test_train_then_evaluate(folders: Path, capsys: pytest.CaptureFixture[str]):
     assert scores["classes"] == ["spots", "stripes"]
     assert scores["confusion"] == [[12, 0], [0, 12]]
     assert scores["ci95"] == [1, 1]
-    assert "learned" not in capsys.readouterr().out
     assert main(command) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "is there already" in capsys.readouterr().err
 
 
 def test_labels_of_a_table(folders: Path, capsys: pytest.CaptureFixture[str]):

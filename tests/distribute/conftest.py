@@ -6,8 +6,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_organelle.distribute.options import PartOptions, RegionOptions
+from napari_organelle.distribute.options import PartOptions
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.prepare.plans import Images, RegionPlan
 
 
 @pytest.fixture
@@ -15,7 +16,9 @@ def field(tmp_path: Path) -> Path:
     """Two sections of a two-channel uint16 field of 160 x 224 pixels."""
     pixels = np.random.default_rng(0).integers(0, 4000, (2, 2, 160, 224)).astype(np.uint16)
     path = tmp_path / "field.tif"
-    tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "ZCYX"})
+    tifffile.imwrite(
+        path, pixels, imagej=True, metadata={"axes": "ZCYX", "Labels": ["cytosol", "protein"] * len(pixels)}
+    )
     return path
 
 
@@ -40,13 +43,13 @@ def crops(tmp_path: Path) -> Callable[[int], Path]:
 
 @pytest.fixture
 def options(tiny_bundle: ModelBundle) -> Callable[..., PartOptions]:
-    """Options on the CPU for the tiny model; takes the fields of RegionOptions."""
+    """Options on the CPU for the tiny model; takes the plan of the regions."""
 
-    def make(**regions: object) -> PartOptions:
+    def make(regions: RegionPlan | None = None) -> PartOptions:
         return PartOptions(
             bundle=tiny_bundle,
             weights=tiny_bundle.sha256,
-            regions=RegionOptions(**regions),
+            regions=regions or Images(),
             channels="cytosol=0,protein=1",
             predict={"device": "cpu", "batch_size": 16},
         )

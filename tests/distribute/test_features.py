@@ -10,7 +10,7 @@ from PIL import Image
 from napari_organelle.distribute import features
 from napari_organelle.distribute.features import WorkerFeatures
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.vgg16 import NetworkPlan
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
 from napari_organelle.train.features import FeatureCache

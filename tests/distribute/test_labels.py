@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from plates import VERSIONS, put_plate
 
 from napari_organelle.cli import main
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.calling import UNSURE_COLOUR
 from napari_organelle.read.open import open_image_set
-from napari_organelle.read.plate import read_attributes
+from napari_organelle.read.zarr.plate import read_attributes
 
 
 @pytest.fixture(params=VERSIONS)
@@ -47,7 +49,9 @@ def test_objects_are_written_with_their_calls(plate: Path, tiny_bundle: ModelBun
         attributes = read_attributes(group)
         colours = {each["label-value"]: each["rgba"] for each in attributes["image-label"]["colors"]}
         known = {each.name: [*bytes.fromhex(each.colour[1:]), 255] for each in tiny_bundle.spec.classes}
-        expected = {int(r): known.get(c, [128, 128, 128, 255]) for r, c in meaning(group).items()}
+        expected = {
+            int(r): known.get(c, [*bytes.fromhex(UNSURE_COLOUR[1:]), 255]) for r, c in meaning(group).items()
+        }
         assert colours == expected
         assert attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"] == [
             0.25,
@@ -86,3 +90,26 @@ def test_what_has_no_place_for_labels_is_refused(tiny_bundle: ModelBundle, tmp_p
     assert "OME-Zarr images only" in capsys.readouterr().err
     assert run(tmp_path / "field.tif", tiny_bundle, "-o", tmp_path / "out.csv") == 2
     assert "--regions tiles or objects" in capsys.readouterr().err
+
+
+def test_a_missing_field_gets_no_labels_and_nothing_is_made_for_it(
+    plate: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys
+):
+    shutil.rmtree(plate / "A" / "1" / "1")
+    options = ("--regions", "tiles", "--tile", 32, "-o", tmp_path / "out.csv")
+    assert run(plate, tiny_bundle, *options) == 1
+    assert "wrote labels/organelles into 1 images" in capsys.readouterr().err
+    assert (plate / "A" / "1" / "0" / "labels" / "organelles").is_dir()
+    assert not (plate / "A" / "1" / "1").exists()
+    assert pd.read_csv(tmp_path / "out.csv")["called"].isna().sum() == 12
+
+
+def test_labels_do_not_follow_a_link_out_of_the_image(
+    plate: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys
+):
+    (tmp_path / "elsewhere").mkdir()
+    (plate / "A" / "1" / "0" / "labels").symlink_to(tmp_path / "elsewhere")
+    options = ("--regions", "tiles", "--tile", 32, "-o", tmp_path / "out.csv")
+    assert run(plate, tiny_bundle, *options) == 2
+    assert "outside of the set" in capsys.readouterr().err
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -13,10 +13,10 @@ import pytest
 
 from napari_organelle.gui.classify import request, widget
 from napari_organelle.gui.classify.widget import ClassifyWidget
+from napari_organelle.model.agreement import Agreement
 from napari_organelle.model.bundle import ModelBundle, ModelSpec, OrganelleClass, save_bundle
-from napari_organelle.model.dense_report import DenseReport
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.model.prediction import BatchDone
-from napari_organelle.model.vgg16 import NetworkPlan, weight_shapes
 from napari_organelle.prepare.channels import Slot
 from napari_organelle.prepare.cut import cut
 from napari_organelle.prepare.pixels import PixelPlan
@@ -39,7 +39,7 @@ def save_model(folder: Path, name: str, **changes: Any) -> ModelBundle:
         "scores": {"macro_f1": 0.9, "trivial": {"macro_f1": 0.2}, "verdict": "ok"},
     }
     spec = ModelSpec(**(values | changes))
-    shapes = weight_shapes(spec.network, len(spec.classes), spec.pixels.input_size)
+    shapes = spec.network.weight_shapes(len(spec.classes), spec.pixels.input_size)
     weights = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()}
     return save_bundle(folder / f"{name}.organelle", spec, weights)
 
@@ -50,7 +50,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
     save_model(folder, "tiny")
     monkeypatch.setenv("NAPARI_ORGANELLE_MODELS", str(folder))
-    monkeypatch.setattr("napari_organelle.model.bundle.IMAGENET_FILE", tmp_path / "none" / "weights.npz")
+    monkeypatch.setattr("napari_organelle.model.bundle.BUNDLED", tmp_path / "none")
     return folder
 
 
@@ -69,10 +69,12 @@ class FakePredict:
         self.go.set()
         self.stepwise = False
         self.calls = 0
+        self.answered = 0
+        self.unanswered = -1
         self.closed = threading.Event()
         self.error: Exception | None = None
         self.note = ""
-        self.dense: DenseReport | None = None
+        self.agreement: Agreement | None = None
         self.options: dict[str, Any] = {}
 
     def __call__(
@@ -91,8 +93,16 @@ class FakePredict:
                 pieces = cut(images, windows, channels.indices)
                 bright = np.array([piece[-1].mean() / 255 for piece in pieces], np.float32)
                 probabilities = np.stack([bright, 1 - bright], axis=1)
+                self.answered += len(windows)
+                if start <= self.unanswered < start + len(windows):
+                    probabilities[self.unanswered - start] = np.nan
                 yield BatchDone(
-                    start, start + len(windows), probabilities, len(regions), self.note, self.dense
+                    start,
+                    start + len(windows),
+                    probabilities,
+                    len(regions),
+                    self.note,
+                    agreement=self.agreement,
                 )
         finally:
             self.closed.set()
@@ -101,7 +111,7 @@ class FakePredict:
 @pytest.fixture
 def predict(monkeypatch: pytest.MonkeyPatch) -> FakePredict:
     fake = FakePredict()
-    monkeypatch.setattr(request, "predict", fake)
+    monkeypatch.setattr(request, "predict_regions", fake)
     return fake
 
 
@@ -116,6 +126,7 @@ def open_widget(
 ) -> Callable[[], ClassifyWidget]:
     """Opens the widget from the manifest, as a user does; its devices are known at once."""
     monkeypatch.setattr(widget, "ask_devices", lambda: iter([[("cpu", "CPU, 2 threads")]]))
+    monkeypatch.setattr(widget, "warm_up", lambda *_: iter(()))
 
     def open_() -> ClassifyWidget:
         _, widget = viewer.window.add_plugin_dock_widget("napari-organelle", "Classify organelles")

@@ -91,7 +91,8 @@ def test_masks_become_labels(make_napari_viewer: Any, atlas: Path) -> None:
     mask[2:5, 3:6] = 7
     (atlas / "a_predictedmask.png").write_bytes(imagecodecs.png_encode(mask))
     viewer = make_napari_viewer()
-    viewer.open(str(atlas), plugin=PLUGIN)
+    with pytest.warns(OrganelleWarning, match="1 of 2 images have no label image"):
+        viewer.open(str(atlas), plugin=PLUGIN)
     labels = viewer.layers["cells"]
     np.testing.assert_array_equal(np.asarray(labels.data[0]), mask)
     assert labels.visible is False

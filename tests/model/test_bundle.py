@@ -13,7 +13,8 @@ import pytest
 
 from napari_organelle.errors import BundleError
 from napari_organelle.model.bundle import ModelBundle, ModelSpec, find_bundles, open_bundle, save_bundle
-from napari_organelle.model.vgg16 import NetworkPlan, imagenet_weights
+from napari_organelle.model.networks.plan import NetworkPlan
+from napari_organelle.model.networks.vgg16 import imagenet_weights
 
 MakeWeights = Callable[[ModelSpec], dict[str, np.ndarray]]
 
@@ -230,3 +231,67 @@ def test_bundles_are_found_by_name_in_the_users_folder(
     assert open_bundle(str(tiny_bundle.path)).spec == tiny_bundle.spec
     with pytest.raises(BundleError, match=r"There is no model 'yours': .* mine"):
         open_bundle("yours")
+
+
+def npy(shape: str, data: bytes = b"", dtype: str = "<f4") -> bytes:
+    """An array file whose header says `shape`."""
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [
+        ("x.npy", npy("(10000000000000,)")),
+        ("x.npy", npy("(2, 2)", b"0000")),
+        ("x.npy", npy("(-2, 2)", b"0000")),
+        ("x.npy", npy("((((((((")),
+        ("x.npy", npy("(1,)", b"\x80\x04N.", "|O")),
+        ("x.npy", b"\x93NUMPY\x02\0\xff\xff\xff\xff"),
+        ("x.npy", b"\x93NUMPY\x09\0"),
+        ("x", b"no array"),
+        ("x.npy", b""),
+    ],
+)
+def test_weights_that_are_not_what_they_say_are_refused(
+    tiny_bundle: ModelBundle, tmp_path: Path, name: str, member: bytes
+) -> None:
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr(name, member)
+    path = tmp_path / "odd.organelle"
+    values = tiny_bundle.spec.to_json() | {"weights_sha256": hashlib.sha256(raw.getvalue()).hexdigest()}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.json", json.dumps(values))
+        archive.writestr("weights.npz", raw.getvalue())
+    with pytest.raises(BundleError, match=r"odd\.organelle"):
+        ModelBundle.open(path).weights()
+
+
+@pytest.mark.parametrize("key", ["temperature", "format_version"])
+def test_numbers_of_hundreds_of_digits_are_refused(
+    tiny_bundle: ModelBundle, tmp_path: Path, key: str
+) -> None:
+    path = tmp_path / "long.organelle"
+    text = json.dumps(tiny_bundle.spec.to_json() | {"weights_sha256": "0", key: 10**400})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.json", text)
+        archive.writestr("weights.npz", b"")
+    with pytest.raises(BundleError, match=r"long\.organelle"):
+        ModelBundle.open(path)
+
+
+def test_arrays_beside_the_weights_come_back_and_are_checked(tiny_bundle: ModelBundle, tmp_path: Path):
+    assert tiny_bundle.extra("replay.npz") == {}
+    features = np.arange(6, dtype=np.float16).reshape(2, 3)
+    extras = {"replay.npz": {"features": features, "labels": np.array(["a", "b"])}}
+    made = save_bundle(tmp_path / "with.organelle", tiny_bundle.spec, tiny_bundle.weights(), extras=extras)
+    assert made.sha256 == tiny_bundle.sha256
+    np.testing.assert_array_equal(made.extra("replay.npz")["features"], features)
+    content = members(made.path)
+    other = {"replay.npz": content["replay.npz"][:-1] + b"?"}
+    altered = ModelBundle.open(write(tmp_path / "altered.organelle", content | other))
+    with pytest.raises(BundleError, match=r"replay\.npz was altered"):
+        altered.extra("replay.npz")
+    with pytest.raises(BundleError, match="nothing else"):
+        ModelBundle.open(write(tmp_path / "more.organelle", content | {"run.npz": b""}))

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from napari_organelle.errors import ChannelError, DeviceError, ReadError
+from napari_organelle.errors import ChannelError, DeviceError, ReadError, RegionError
 from napari_organelle.model import predict as predicting
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.device import Device
+from napari_organelle.model.engine.device import Device
+from napari_organelle.model.engine.loaded import load as load_model
 from napari_organelle.model.predict import collect, fitting_batch, predict, read_ahead
 from napari_organelle.prepare.channels import YEAST_SLOTS, ChannelMap
 from napari_organelle.prepare.cut import cut
@@ -50,7 +51,7 @@ def test_each_region_gets_what_the_network_says_of_its_prepared_pixels(tiny_bund
     ]
     raw = cut(image_set, regions.windows, CHANNELS.indices)
     inputs = network_input(raw, tiny_bundle.spec.pixels)
-    logits = keras.ops.convert_to_numpy(tiny_bundle.load("cpu").network(inputs, training=False))
+    logits = keras.ops.convert_to_numpy(load_model(tiny_bundle, "cpu").network(inputs, training=False))
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     prediction = collect(batches, regions, tiny_bundle)
     np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
@@ -72,6 +73,31 @@ def test_lazy_pixels_and_pixels_in_memory_give_equal_answers(tiny_bundle: ModelB
     np.testing.assert_array_equal(answers(tiny_bundle, lazy), answers(tiny_bundle, image_set))
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_of_no_regions_is_refused(tiny_bundle: ModelBundle, size: int):
+    with pytest.raises(RegionError, match=f"batch_size must be at least 1, not {size}"):
+        answers(tiny_bundle, crops(2), size)
+
+
+def test_one_pixel_has_no_contrast_and_no_answer(tiny_bundle: ModelBundle):
+    image_set = ImageSet.from_array(np.ones((1, 2, 1, 1), np.uint16), (Channel("a"), Channel("b")))
+    (batch,) = predict(tiny_bundle, image_set, whole(image_set), CHANNELS, device="cpu")
+    assert np.isnan(batch.probabilities).all()
+    assert batch.note == "1 not classified: no contrast in a channel that the model needs."
+    assert batch.unread == 0
+
+
+def test_answers_that_are_no_numbers_are_told(make_bundle: Callable[..., ModelBundle], monkeypatch):
+    bundle = make_bundle(name="overflowing")
+    weights = {name: np.full_like(array, 3e38) for name, array in bundle.weights().items()}
+    monkeypatch.setattr(ModelBundle, "weights", lambda self: weights)
+    image_set = crops(2)
+    (batch,) = predict(bundle, image_set, whole(image_set), CHANNELS, device="cpu")
+    assert np.isnan(batch.probabilities).all()
+    assert batch.note.startswith("2 not classified: the model's answer is no number")
+    assert batch.unread == 2
+
+
 def test_the_optional_slot_may_be_empty(tiny_bundle: ModelBundle):
     image_set = crops(3)
     regions = whole(image_set)
@@ -84,7 +110,7 @@ def test_the_optional_slot_may_be_empty(tiny_bundle: ModelBundle):
 def test_a_missing_channel_and_bool_pixels_are_refused(tiny_bundle: ModelBundle):
     image_set = crops(2)
     without = ChannelMap(YEAST_SLOTS, (0, None), CHANNELS.channel_names)
-    with pytest.raises(ChannelError, match="needs 'protein'; the image has"):
+    with pytest.raises(ChannelError, match="needs 'protein'; the file does not say"):
         list(predict(tiny_bundle, image_set, whole(image_set), without))
     flags = replace(image_set, data=image_set.data > 2000)
     with pytest.raises(ReadError, match="not bool"):
@@ -112,7 +138,7 @@ def test_regions_that_cannot_be_read_are_nan_with_a_note_and_the_run_goes_on(tin
     regions = whole(broken)
     batches = list(predict(tiny_bundle, broken, regions, CHANNELS, device="cpu", batch_size=3))
     assert [batch.note for batch in batches] == [
-        "1 not classified: no GFP channel. 1 not classified: image[2] can't be read: c.png: damaged.",
+        "1 not classified: no GFP channel. 1 not classified: image[2]: c.png: damaged.",
         "1 not classified: pixels that are NaN or infinite.",
     ]
     probabilities = collect(batches, regions, tiny_bundle).probabilities
@@ -128,7 +154,7 @@ def test_no_regions_give_no_batches(tiny_bundle: ModelBundle):
 
 def limit_memory(bundle: ModelBundle, rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Make the device's memory hold only `rows`; the list is filled with the batch sizes that were tried."""
-    model = bundle.load("cpu")
+    model = load_model(bundle, "cpu")
     error = predicting.out_of_memory_errors()[0]
     sizes: list[int] = []
 
@@ -139,7 +165,7 @@ def limit_memory(bundle: ModelBundle, rows: int, monkeypatch: pytest.MonkeyPatch
         return model.probabilities(inputs)
 
     limited = replace(model, probabilities=probabilities)
-    monkeypatch.setattr(ModelBundle, "load", lambda *_: limited)
+    monkeypatch.setattr(predicting, "load", lambda *_: limited)
     return sizes
 
 
@@ -170,8 +196,8 @@ def test_a_memory_that_holds_no_region_and_any_other_error_end_the_run(
     def fail(_: np.ndarray) -> np.ndarray:
         raise RuntimeError("no out of memory")
 
-    broken = replace(tiny_bundle.load(), probabilities=fail)
-    monkeypatch.setattr(ModelBundle, "load", lambda *_: broken)
+    broken = replace(load_model(tiny_bundle), probabilities=fail)
+    monkeypatch.setattr(predicting, "load", lambda *_: broken)
     with pytest.raises(RuntimeError, match="no out of memory"):
         list(predict(tiny_bundle, image_set, whole(image_set), CHANNELS))
 
@@ -243,3 +269,32 @@ def test_a_bundle_saved_with_another_temperature_is_another_model(make_bundle: C
     image_set = crops(4)
     sharp, soft = make_bundle(temperature=0.5), make_bundle(temperature=5.0)
     assert (answers(sharp, image_set).max(axis=1) > answers(soft, image_set).max(axis=1)).all()
+
+
+def test_a_field_is_answered_by_the_mean_of_its_parts(make_bundle: Callable[..., ModelBundle]):
+    bundle = make_bundle(name="fields")
+    pixels = replace(bundle.spec.pixels, window_px=16, field_parts=2)
+    bundle = replace(bundle, spec=replace(bundle.spec, pixels=pixels))
+    image_set = crops(5)
+    image_set.data[3, :, :20] = 7
+    image_set.data[4] = 7
+    quarters = [image_set.data[:, :, y : y + 20, x : x + 20] for y in (0, 20) for x in (0, 20)]
+    tiles = ImageSet.from_array(np.concatenate(quarters), (Channel("mCherry"), Channel("GFP")))
+    expected = answers(bundle, tiles).reshape(4, 5, 3)
+    for size in (1, 3, 32):
+        found = answers(bundle, image_set, size)
+        np.testing.assert_allclose(found[:3], expected[:, :3].mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(found[3], expected[2:, 3].mean(axis=0), atol=1e-6)
+        assert np.isnan(found[4]).all()
+
+
+def test_a_field_with_a_part_that_is_no_number_has_no_answer(make_bundle: Callable[..., ModelBundle]):
+    bundle = make_bundle(name="fields")
+    pixels = replace(bundle.spec.pixels, window_px=16, field_parts=2)
+    bundle = replace(bundle, spec=replace(bundle.spec, pixels=pixels))
+    data = crops(2).data.astype(np.float32)
+    data[1, 1, 35, 5] = np.nan
+    image_set = ImageSet.from_array(data, (Channel("mCherry"), Channel("GFP")))
+    (batch,) = predict(bundle, image_set, whole(image_set), CHANNELS, device="cpu")
+    assert np.isfinite(batch.probabilities).all(axis=1).tolist() == [True, False]
+    assert batch.note == "1 not classified: pixels that are NaN or infinite."

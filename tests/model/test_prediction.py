@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.prepare.regions import Regions
@@ -48,3 +51,13 @@ def test_the_table_has_one_row_a_region_and_every_probability():
     np.testing.assert_array_equal(table["confidence"], np.array([0.7, 0.4, np.nan, 0.6], np.float32))
     np.testing.assert_array_equal(table["p_golgi"], PROBABILITIES[:, 1])
     assert prediction("single").answered().tolist() == [True, True, False, True]
+
+
+def test_a_prediction_knows_the_thresholds_of_its_model():
+    multi = replace(prediction("multi"), thresholds=(0.65, 0.3, 0.2))
+    assert multi.to_frame()["called"].tolist() == ["er", "golgi|nucleus", "", "golgi"]
+    single = replace(prediction("single"), thresholds=(0.65,))
+    assert single.to_frame()["called"].tolist() == ["er", "unsure", "", "unsure"]
+    assert single.to_frame(0.5)["called"].tolist() == ["er", "unsure", "", "er"]
+    with pytest.raises(ValueError, match="name one"):
+        prediction("single").to_frame()

@@ -45,15 +45,20 @@ def set_key(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("task", "both", r"task must be one of \('single', 'multi'\), not 'both'"),
         ("slots", [], "1 to 4 channel slots, not 0"),
         ("slots.0.required", 1, r"slots\[0\]: required must be true or false, not 1"),
-        ("pixels.input_size", 16, "input_size must be at least 32 pixels"),
+        ("pixels.input_size", 16, "input_size must be from 32 to 2048 pixels"),
         ("pixels.input_size", 64.5, "pixels: input_size must be a whole number, not 64.5"),
         ("pixels.scaling", "eval", "pixels: scaling must be one of"),
         ("network.width", 2, r"network: width must be in \(0, 1\], not 2.0"),
         ("network.blocks", [6], "network: blocks must be different numbers from 1 to 5"),
         ("thresholds", [0.5, 0.5], "it needs 1 thresholds, not 2"),
         ("thresholds", [1.5], r"thresholds must be in \[0, 1\]"),
-        ("temperature", 0, "temperature must be positive"),
+        ("pixels.input_size", 200_000, "input_size must be from 32 to 2048 pixels"),
+        ("pixels.window_px", 10**9, "window_px must be at most 16384"),
+        ("temperature", 0, "temperature must be from 0.001"),
+        ("temperature", 1e-320, "temperature must be from 0.001"),
         ("temperature", True, "temperature must be a number, not True"),
+        ("pixels.mixing", [[1, 0], [0, 1]], "takes 3 colours, not 2"),
+        ("network", None, "network must be an object, not None"),
         ("scores", [], "scores must be an object"),
     ],
 )
@@ -70,3 +75,12 @@ def test_a_missing_key_is_named(tiny_bundle: ModelBundle):
         ModelSpec.from_json(values)
     with pytest.raises(BundleError, match="must be an object"):
         ModelSpec.from_json([1])
+
+
+def test_version_1_opens_as_vgg16_with_the_present_names(tiny_bundle: ModelBundle):
+    values = tiny_bundle.spec.to_json()
+    network = {name: value for name, value in values["network"].items() if name != "architecture"}
+    old = values | {"format_version": 1, "dense_head": False, "network": network | {"head": "seed"}}
+    spec = ModelSpec.from_json(old)
+    assert (spec.network.architecture, spec.network.head) == ("vgg16", "notebook2019")
+    assert spec.format_version == FORMAT_VERSION

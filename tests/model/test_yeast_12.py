@@ -10,15 +10,15 @@ from napari_organelle.prepare.channels import YEAST_SLOTS, ChannelMap
 from napari_organelle.prepare.regions import image_regions, tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.simulate.hpa import simulate_hpa_field
-from napari_organelle.simulate.yeast import PIXEL_SIZE_UM, YEAST_CLASSES, Crops, simulate_crops
+from napari_organelle.simulate.yeast import PIXEL_SIZE_UM, YEAST_CLASSES, SimulatedCrops, simulate_crops
 
 CHANNELS = (Channel("mCherry", "red"), Channel("GFP", "green"))
 SLOTS = {"protein": 1, "cytosol": 0}
 
 
 def ask(pixels: np.ndarray, tile: int | None = None, **slots: int | None) -> Prediction:
-    """Crops (N, 2, Y, X), or tiles of them, by one view of each, which takes an eighth of the time."""
-    bundle = open_bundle("yeast-12").with_views(1)
+    """Crops (N, 2, Y, X), or tiles of them."""
+    bundle = open_bundle("yeast-12")
     images = ImageSet.from_array(pixels, CHANNELS)
     chosen = SLOTS | slots
     channels = ChannelMap(YEAST_SLOTS, tuple(chosen[slot.name] for slot in YEAST_SLOTS), ("mCherry", "GFP"))
@@ -31,7 +31,7 @@ def accuracy(prediction: Prediction, labels: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def crops() -> Crops:
+def crops() -> SimulatedCrops:
     """Ten of each class; not the seeds of the training."""
     return simulate_crops(120, seed=41)
 
@@ -45,11 +45,11 @@ def test_classes_are_those_of_deepyeast() -> None:
     assert open_bundle("yeast-12").spec.class_names == YEAST_CLASSES
 
 
-def test_simulated_cells_are_told_far_better_than_by_chance(crops: Crops) -> None:
+def test_simulated_cells_are_told_far_better_than_by_chance(crops: SimulatedCrops) -> None:
     assert accuracy(ask(crops.pixels), crops.labels) > 0.65
 
 
-def test_the_protein_alone_is_enough(crops: Crops) -> None:
+def test_the_protein_alone_is_enough(crops: SimulatedCrops) -> None:
     assert accuracy(ask(crops.pixels, cytosol=None), crops.labels) > 0.5
 
 
@@ -59,13 +59,30 @@ def test_other_pixel_sizes_are_resampled(factor: float) -> None:
     assert accuracy(ask(other.pixels), other.labels) > 0.55
 
 
-def test_saturated_cells_are_still_mostly_told(crops: Crops) -> None:
+def test_saturated_cells_are_still_mostly_told(crops: SimulatedCrops) -> None:
     hot = np.clip(crops.pixels.astype(float) * 3, 0, 255).astype(np.uint8)
     assert accuracy(ask(hot), crops.labels) > 0.5
 
 
-def test_empty_crops_are_unsure() -> None:
-    assert unsure(ask(np.zeros((3, 2, 64, 64), np.uint8))) == 1
+def test_one_look_is_enough() -> None:
+    assert open_bundle("yeast-12").spec.views == 1
+
+
+def test_a_cell_with_too_little_light_is_unsure_and_not_called_wrongly(crops: SimulatedCrops) -> None:
+    rng = np.random.default_rng(0)
+    light = crops.pixels[:, 1] / np.maximum(crops.pixels[:, 1].max((1, 2), keepdims=True), 1) * 6 + 2
+    dim = np.clip(rng.poisson(light) + rng.normal(0, 1.5, light.shape), 0, 255) * 6
+    starved = np.stack([crops.pixels[:, 0], dim.astype(np.uint8)], axis=1)
+    prediction = ask(starved)
+    wrong = prediction.probabilities.argmax(axis=1) != crops.labels
+    sure = prediction.probabilities.max(axis=1) >= open_bundle("yeast-12").spec.thresholds[0]
+    assert np.mean(wrong & sure) < 0.1
+
+
+def test_empty_crops_are_not_answered() -> None:
+    prediction = ask(np.zeros((3, 2, 64, 64), np.uint8))
+    assert np.isnan(prediction.probabilities).all()
+    assert list(prediction.called(np.array(open_bundle("yeast-12").spec.thresholds))) == ["", "", ""]
 
 
 @pytest.mark.parametrize("kind", ["human cells", "noise"])

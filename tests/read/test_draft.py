@@ -132,7 +132,7 @@ def test_lazy_pixels_pickle_for_dask_workers(tmp_path: Path, write_png: WritePng
 def test_a_file_with_all_channels_is_decoded_once(
     tmp_path: Path, write_png: WritePng, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_organelle.read import files
+    from napari_organelle.read.files import item_files as files
 
     decoded: list[str] = []
     decode = files.decode

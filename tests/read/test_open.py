@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from napari_organelle.errors import ReadError
-from napari_organelle.read import listing
+from napari_organelle.read.files import listing
 from napari_organelle.read.open import SET_READERS, find_reader, open_image_set
 
 WritePng = Callable[..., Path]
@@ -48,5 +48,5 @@ def test_a_folder_that_may_not_be_listed_is_an_error(tmp_path: Path, monkeypatch
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(listing.os, "scandir", refuse)
-    with pytest.raises(ReadError, match="Permission denied; the folder can't be listed"):
+    with pytest.raises(ReadError, match="permission denied; make it readable for you"):
         open_image_set(tmp_path)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_organelle.model.calling import UNSURE_COLOUR
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.spec import OrganelleClass
 from napari_organelle.prepare.regions import (
@@ -14,7 +15,7 @@ from napari_organelle.prepare.regions import (
     tile_regions,
 )
 from napari_organelle.read.image_set import Channel, ImageSet
-from napari_organelle.show.colours import UNSURE_COLOUR, called_names, colour_codes, rgba
+from napari_organelle.show.colours import called_names, colour_codes, rgba
 from napari_organelle.show.layers import labels_layer, points_layer
 from napari_organelle.show.legend import legend
 from napari_organelle.show.placement import Placement

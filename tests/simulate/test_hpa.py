@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_organelle.simulate.hpa import HPA_CHANNELS, HPA_PROTEINS, simulate_hpa_field
+from napari_organelle.simulate.hpa import HPA_CHANNELS, HPA_PROTEINS, MIXED, simulate_hpa_field
 
 
 def field(protein: str):
@@ -49,3 +49,11 @@ def test_the_protein_does_not_change_the_cells():
 def test_unknown_protein_names_the_known_ones():
     with pytest.raises(ValueError, match="mitochondria"):
         field("kidney")
+
+
+def test_a_mixed_field_shows_another_protein_in_each_cell():
+    mixed, nucleoli = field(MIXED), field("nucleoli")
+    assert set(mixed.organelles) == set(np.unique(mixed.masks)) - {0}
+    assert len(set(mixed.organelles.values())) >= 4
+    np.testing.assert_array_equal(mixed.masks, nucleoli.masks)
+    assert set(nucleoli.organelles.values()) == {"nucleoli"}

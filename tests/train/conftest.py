@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_organelle.model.vgg16 import NetworkPlan
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.train.fitting import EpochReport
 from napari_organelle.train.recipes import DEFAULT, FitPlan, Recipe

@@ -6,8 +6,8 @@ import pytest
 
 from napari_organelle.errors import TrainingError
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.scores import Answers
-from napari_organelle.prepare.channels import guess_channels
+from napari_organelle.model.scoring.scores import Answers
+from napari_organelle.prepare.channels import bind_channels
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.train.evaluate import Evaluation, evaluate, match_classes, roll_up
 from napari_organelle.train.examples import examples_of_items
@@ -15,7 +15,7 @@ from napari_organelle.train.run import train
 
 
 def run(bundle: ModelBundle, images: ImageSet, group_by: str = "field") -> Evaluation:
-    channels = guess_channels(bundle.spec.slots, images.channels)
+    channels = bind_channels(bundle.spec.slots, images.channels)
     batches = evaluate(bundle, examples_of_items(images, group_by), channels, device="cpu")
     while True:
         try:

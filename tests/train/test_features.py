@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_organelle.errors import ReadError
-from napari_organelle.model.device import choose_device
-from napari_organelle.model.vgg16 import NetworkPlan, weight_shapes
+from napari_organelle.model.engine.device import choose_device
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.prepare.augment import Augmentation
 from napari_organelle.prepare.pixels import PixelPlan
 from napari_organelle.prepare.regions import slice_regions
@@ -31,7 +31,7 @@ NETWORK = NetworkPlan(width=1 / 16, blocks=(1, 2, 3), units=())
 LENGTH = NETWORK.feature_count(32)
 WEIGHTS = {
     name: np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32)
-    for name, shape in weight_shapes(NETWORK, 2, 32).items()
+    for name, shape in NETWORK.weight_shapes(2, 32).items()
 }
 
 
@@ -120,3 +120,18 @@ def test_a_full_memory_halves_the_batch(job: FeatureJob, tmp_path: Path, monkeyp
     monkeypatch.setattr(features, "compile_extractor", limited)
     assert compute(job, tmp_path)[-1] == (84, 84)
     assert sizes == [16] + [8] * 10 + [4]
+
+
+@pytest.mark.usefixtures("batches_of_16")
+@pytest.mark.parametrize("harm", ["swapped rows", "cut rows", "cut hashes"])
+def test_damaged_features_are_computed_anew(job: FeatureJob, tmp_path: Path, harm: str):
+    compute(job, tmp_path)
+    kept = FeatureCache(tmp_path, LENGTH).read(job.keys())
+    file = next(tmp_path.glob("*.hashes" if harm == "cut hashes" else "*.rows"))
+    held = file.read_bytes()
+    middle = len(held) // 2
+    file.write_bytes(held[middle:] + held[:middle] if harm == "swapped rows" else held[:-7])
+    assert 0 < len(job.missing(FeatureCache(tmp_path, LENGTH))) < 84
+    assert compute(job, tmp_path)
+    np.testing.assert_allclose(FeatureCache(tmp_path, LENGTH).read(job.keys()), kept, rtol=1e-4, atol=1e-3)
+    assert compute(job, tmp_path) == []

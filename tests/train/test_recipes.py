@@ -23,9 +23,9 @@ def test_plateau_halves_after_four_epochs_without_a_lower_loss():
 
 
 def test_the_seeds_recipes_are_as_written():
-    yeast, hpa = RECIPES["seed-yeast"], RECIPES["seed-hpa"]
+    yeast, hpa = RECIPES["notebook2019-yeast"], RECIPES["notebook2019-hpa"]
     for recipe in (yeast, hpa):
-        assert recipe.network.head == "seed"
+        assert recipe.network.head == "notebook2019"
         assert recipe.input_size == 224
         assert recipe.head.batch_size == 500
     assert (yeast.head.optimizer, yeast.head.learning_rate, yeast.head.momentum) == ("sgd", 0.01, 0.8)

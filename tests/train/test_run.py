@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from napari_organelle.errors import DeviceError, TrainingError
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.predict import collect, predict
-from napari_organelle.prepare.channels import guess_channels
+from napari_organelle.prepare.channels import bind_channels
 from napari_organelle.prepare.regions import point_regions, slice_regions
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.train.examples import examples_of_regions
@@ -59,7 +60,7 @@ def test_training_and_prediction_give_one_answer(stripes_and_spots: ImageSet, ma
     _, result = finish(train(make_plan(judge="holdout"), stripes_and_spots))
     rows = result.held_out.rows
     regions = slice_regions(stripes_and_spots, rows.tolist())
-    channels = guess_channels(result.bundle.spec.slots, stripes_and_spots.channels)
+    channels = bind_channels(result.bundle.spec.slots, stripes_and_spots.channels)
     told = collect(
         predict(result.bundle, stripes_and_spots, regions, channels, device="cpu"), regions, result.bundle
     ).probabilities
@@ -180,7 +181,7 @@ def test_one_class_only_is_refused(stripes_and_spots: ImageSet, make_plan: Plan,
 
 def test_one_group_only_is_refused(stripes_and_spots: ImageSet, make_plan: Plan, finish):
     stripes_and_spots.items["field"] = "1"
-    with pytest.raises(TrainingError, match="All examples are of one group"):
+    with pytest.raises(TrainingError, match="classes with one group only: spots"):
         finish(train(make_plan(), stripes_and_spots))
 
 
@@ -209,6 +210,46 @@ def test_stop_keeps_the_best_epoch(stripes_and_spots: ImageSet, make_plan: Plan)
     assert "Stopped by the user." in spec.provenance["notes"]
     assert len(spec.provenance["history"]["head"]) == 3
     assert spec.scores["macro_f1"] > 0.5
+
+
+def test_a_small_set_that_is_stopped_is_judged_all_the_same(stripes_and_spots: ImageSet, make_plan: Plan):
+    reports, result = train(make_plan(judge="cross"), stripes_and_spots), None
+    for report in reports:
+        if report.stage == "head" and report.epoch == 2:
+            break
+    stages = [reports.throw(KeyboardInterrupt).stage]
+    try:
+        while True:
+            stages.append(next(reports).stage)
+    except StopIteration as end:
+        result = end.value
+    assert result is not None
+    assert result.scores is not None
+    assert len(result.held_out.rows) == len(stripes_and_spots)
+    assert {len(rows) for stage, rows in result.history.items() if stage != "head"} == {2}
+    assert "Stopped by the user after 2 epochs" in " ".join(result.bundle.spec.provenance["notes"])
+
+
+def test_a_stopped_run_is_trained_on_and_replaces_only_its_own_model(
+    stripes_and_spots: ImageSet, make_plan: Plan, finish
+):
+    reports = train(make_plan(judge="cross"), stripes_and_spots)
+    for report in reports:
+        if report.stage == "head" and report.epoch == 2:
+            break
+    reports.close()
+    plan = make_plan(judge="cross", resume=True)
+    stopped = ModelBundle.open(plan.output)
+    assert plan.has_stopped()
+    later, result = finish(train(plan, stripes_and_spots))
+    assert next(report.epoch for report in later if report.stage == "head") == 3
+    assert result.bundle.sha256 != stopped.sha256
+    assert not plan.folder.exists()
+    straight = finish(train(make_plan(judge="cross", overwrite=True), stripes_and_spots))[1]
+    if keras.backend.backend() == "tensorflow":  # on PyTorch two trainings from the start differ as well
+        assert straight.bundle.sha256 == result.bundle.sha256
+    with pytest.raises(TrainingError, match="exists already"):
+        next(train(plan, stripes_and_spots))
 
 
 def test_stop_before_the_first_epoch_saves_nothing(stripes_and_spots: ImageSet, make_plan: Plan):
@@ -240,7 +281,7 @@ def test_a_full_disk_at_a_checkpoint_is_told_and_training_goes_on(
     savez = np.savez
 
     def full(file, **arrays):
-        if "told" in arrays:
+        if "progress" in arrays:
             raise OSError(errno.ENOSPC, "No space left on device")
         return savez(file, **arrays)
 
@@ -293,6 +334,25 @@ def test_training_may_start_from_another_model(
     )[1].bundle
     assert np.array_equal(first.weights()["block1_conv1/kernel"], second.weights()["block1_conv1/kernel"])
     assert second.spec.provenance["start"] == str(first.path)
+
+
+@pytest.mark.parametrize("cut", [0, 0.5])
+def test_a_cut_checkpoint_begins_its_stage_anew(
+    stripes_and_spots: ImageSet, make_plan: Plan, finish, cut: float
+):
+    reports = train(make_plan(judge="cross"), stripes_and_spots)
+    for report in reports:
+        if report.stage == "head" and report.epoch == 2:
+            break
+    reports.close()
+    plan = make_plan(judge="cross", resume=True)
+    checkpoint = plan.folder / "head.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[: int(cut * checkpoint.stat().st_size)])
+    later, _ = finish(train(plan, stripes_and_spots))
+    first = next(report for report in later if report.stage == "head")
+    assert first.epoch == 1
+    assert "head.npz can't be read" in first.note
+    assert not plan.folder.exists()
 
 
 RESUMED = """

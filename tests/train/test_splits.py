@@ -10,7 +10,9 @@ from napari_organelle.train.splits import (
     given_split,
     group_names,
     pick_groups,
+    shared_with_training,
     split_examples,
+    split_problem,
 )
 
 CYCLOPS = pd.DataFrame(
@@ -47,6 +49,34 @@ def test_groups_picked_leave_each_class_three():
     targets = one_hot(np.array([0, 0, 0, 1, 1, 1]))
     assert pick_groups(CYCLOPS, targets)[1] == "field"
     assert pick_groups(CYCLOPS.drop(columns="field"), targets)[1] == "item"
+
+
+def test_the_widest_column_is_picked_that_leaves_every_class_on_both_sides():
+    items = pd.DataFrame(
+        {"item": [str(row) for row in range(24)], "path": ""}
+        | {"plate": np.arange(24) // 12, "gene": np.arange(24) // 4, "field": np.arange(24) // 2}
+    )
+    plates_in_both = one_hot(np.arange(24) % 2)
+    assert pick_groups(items, plates_in_both, 2)[1] == "plate"
+    assert pick_groups(items, plates_in_both, 3)[1] == "gene"
+    gene_a_class = one_hot(np.arange(24) // 4)
+    assert pick_groups(items, gene_a_class, 2)[1] == "field"
+
+
+def test_what_cannot_be_split_is_refused_with_the_reason():
+    classes = one_hot(np.array([0, 0, 0, 1, 1, 1]))
+    genes = group_names(CYCLOPS, "gene")
+    problem = split_problem(classes, genes, ("er", "golgi"), "gene")
+    assert "er (AAC1), golgi (AAH1)" in problem
+    assert "something finer" in problem
+    assert split_problem(classes, group_names(CYCLOPS, "field"), ("er", "golgi"), "field") == ""
+
+
+def test_what_both_sides_share_is_told():
+    train, held = np.array([0, 1, 3, 4]), np.array([2, 5])
+    assert shared_with_training(CYCLOPS, np.arange(6), [(train, held)]) == {"gene": 1.0}
+    by_gene = [(np.arange(3), np.arange(3, 6))]
+    assert shared_with_training(CYCLOPS, np.arange(6), by_gene) == {}
 
 
 @pytest.mark.parametrize("task", ["single", "multi"])

@@ -304,3 +304,10 @@ def test_closing_the_dock_gives_the_keys_back(make_napari_viewer: Callable[[], A
     viewer.window.remove_dock_widget(dock)
     assert layer.keymap == before
     viewer.layers.clear()
+
+
+def test_results_of_a_run_are_offered_last(viewer: ViewerModel, widget: AnnotateWidget) -> None:
+    cells = viewer.add_labels(four_cells(), name="cells")
+    viewer.add_labels(four_cells(), name="GFP: organelles", metadata={"napari_organelle": {"result": 1}})
+    assert [widget.form.target.itemText(row) for row in range(2)] == ["cells", "GFP: organelles"]
+    assert widget.form.target.value is cells

@@ -148,9 +148,9 @@ def test_constant_and_nan_images_with_the_real_engine(
     viewer: napari.Viewer, open_widget: Open, finish: Finish, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> None:
     from napari_organelle.gui.classify import request
-    from napari_organelle.model.predict import predict
+    from napari_organelle.model.classify import predict_regions
 
-    monkeypatch.setattr(request, "predict", predict)
+    monkeypatch.setattr(request, "predict_regions", predict_regions)
     image = np.full((32, 64), 3.0, np.float32)
     image[0, 40] = np.nan
     viewer.add_image(image, name="GFP")
@@ -159,9 +159,10 @@ def test_constant_and_nan_images_with_the_real_engine(
     widget.form.regions.tile.setValue(32)
     widget.start()
     qtbot.waitUntil(lambda: widget._job is None, timeout=120_000)
-    features = viewer.layers["GFP: organelles"].features
-    assert features["p_bright"].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
-    assert features["called"].tolist()[1] == ""
+    features = viewer.layers["GFP: organelles (tiny)"].features
+    assert features["p_bright"].isna().all()
+    assert features["called"].tolist() == ["", ""]
+    assert "1 not classified: no contrast in a channel that the model needs" in widget.message.text()
     assert "1 not classified: pixels that are NaN or infinite" in widget.message.text()
 
 
@@ -177,7 +178,7 @@ def test_layer_deleted_during_a_run(
     viewer.layers.remove(image)
     predict.go.set()
     finish(widget)
-    assert viewer.layers["GFP: organelles"].features["called"].tolist() == ["bright"] * 16
+    assert viewer.layers["GFP: organelles (tiny)"].features["called"].tolist() == ["bright"] * 16
 
 
 def test_cancel_keeps_what_is_done(
@@ -189,12 +190,12 @@ def test_cancel_keeps_what_is_done(
     pick(widget.form.regions.kind, "tiles")
     widget.start()
     qtbot.waitUntil(lambda: widget.progress.text().startswith("4 of 16"))
-    widget.cancel_button.click()
+    widget.stop_button.click()
     assert widget.progress.text() == "stopping…"
     predict.go.set()
     finish(widget)
-    called = viewer.layers["GFP: organelles"].features["called"].tolist()
-    assert called == ["bright"] * 8 + [""] * 8
+    called = viewer.layers["GFP: organelles (tiny)"].features["called"].tolist()
+    assert called == ["bright"] * 8
     assert widget.message.text() == "Stopped after 8 of 16 regions."
     assert predict.closed.is_set()
     assert widget.run_button.isEnabled()
@@ -217,7 +218,7 @@ def test_failing_run_says_why_and_keeps_what_is_done(
     text: str,
 ) -> None:
     shown: list[str] = []
-    monkeypatch.setattr("napari_organelle.gui.classify.widget.show_error", shown.append)
+    monkeypatch.setattr("napari_organelle.gui.body.show_error", shown.append)
     predict.error = error
     viewer.add_image(np.full((64, 64), 255, np.uint8), name="GFP")
     widget = open_widget()
@@ -227,7 +228,7 @@ def test_failing_run_says_why_and_keeps_what_is_done(
     assert text in widget.message.text()
     assert "The 4 of 16 regions before it are shown" in widget.message.text()
     assert len(shown) == isinstance(error, RuntimeError)
-    assert viewer.layers["GFP: organelles"].features["called"].tolist().count("bright") == 4
+    assert viewer.layers["GFP: organelles (tiny)"].features["called"].tolist().count("bright") == 4
     assert widget.run_button.isEnabled()
 
 
@@ -243,25 +244,6 @@ def test_notes_of_the_engine_are_told_once(
     assert widget.message.text().count("memory was full") == 1
 
 
-def test_widget_closed_during_a_run_stops_it(
-    viewer: napari.Viewer, open_widget: Open, predict: FakePredict, qtbot: Any
-) -> None:
-    predict.go.clear()
-    viewer.add_image(np.full((64, 64), 255, np.uint8), name="GFP")
-    widget = open_widget()
-    pick(widget.form.regions.kind, "tiles")
-    widget.start()
-    qtbot.waitUntil(lambda: predict.calls == 1)
-    viewer.window.remove_dock_widget(widget)
-    widget.deleteLater()
-    qtbot.wait(50)
-    predict.go.set()
-    qtbot.waitUntil(predict.closed.is_set)
-    qtbot.wait(50)
-    assert [layer.name for layer in viewer.layers] == ["GFP"]
-    viewer.add_image(np.ones((9, 9)), name="another")
-
-
 def test_viewer_closed_during_a_run(
     make_napari_viewer_proxy: Any,
     models: Path,
@@ -270,6 +252,7 @@ def test_viewer_closed_during_a_run(
     qtbot: Any,
 ) -> None:
     monkeypatch.setattr("napari_organelle.gui.classify.widget.ask_devices", lambda: iter([[("cpu", "CPU")]]))
+    monkeypatch.setattr("napari_organelle.gui.classify.widget.warm_up", lambda *_: iter(()))
     viewer = make_napari_viewer_proxy()
     viewer.add_image(np.full((64, 64), 255, np.uint8), name="GFP")
     _, widget = viewer.window.add_plugin_dock_widget("napari-organelle", "Classify organelles")
@@ -321,8 +304,9 @@ def test_devices_that_cannot_be_listed(
 
 
 def test_request_is_judged_without_a_window(models: Path) -> None:
-    from napari_organelle.gui.classify.request import ClassifyRequest, RegionPlan
+    from napari_organelle.gui.classify.request import ClassifyRequest
     from napari_organelle.prepare.channels import ChannelMap
+    from napari_organelle.prepare.plans import Images, Objects, RegionPlan, Tiles
     from napari_organelle.read.image_set import Channel, ImageSet
     from napari_organelle.show.placement import Placement
 
@@ -333,7 +317,8 @@ def test_request_is_judged_without_a_window(models: Path) -> None:
         channels = ChannelMap(bundle.spec.slots, indices, ("GFP",))
         return ClassifyRequest(bundle, images, channels, plan, Placement.plain((64, 64)))
 
-    assert request(RegionPlan("image"), None, 0).problem() == ""
-    assert "needs 'protein'" in request(RegionPlan("image"), 0, None).problem()
-    assert "at most 64 px" in request(RegionPlan("tiles", tile=65, stride=65), None, 0).problem()
-    assert "No objects are picked" in request(RegionPlan("objects", window=9), None, 0).problem()
+    assert request(Images(), None, 0).problem() == ""
+    assert "needs 'protein'" in request(Images(), 0, None).problem()
+    assert "at most 64 px" in request(Tiles(65), None, 0).problem()
+    blank = Objects(np.zeros((64, 64), int), window=9)
+    assert "hold no object" in request(blank, None, 0).problem()

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from napari_organelle.gui.classify.widget import ClassifyWidget
-from napari_organelle.model.dense_report import DenseReport
+from napari_organelle.model.agreement import Agreement
 from napari_organelle.prepare.channels import Slot
 from napari_organelle.read.image_set import Channel, ImageSet
 
@@ -39,6 +39,13 @@ def pick(combo: Any, value: Any) -> None:
     combo.activated.emit(combo.currentIndex())
 
 
+def pick_in_order(widget: Any) -> None:
+    """The first channel for the first slot, and so on."""
+    for index, combo in enumerate(widget.form.slots):
+        combo.setCurrentIndex(index + 1)
+        combo.activated.emit(index + 1)
+
+
 def results(viewer: napari.Viewer, kind: type) -> Any:
     found = [layer for layer in viewer.layers if isinstance(layer, kind) and "organelle" in layer.name]
     assert len(found) == 1
@@ -59,7 +66,7 @@ def test_tiles_of_two_layers(viewer: napari.Viewer, open_widget: Open, finish: F
     widget.refresh()
     assert widget.status.text().startswith("Will classify 16 tiles of 64 x 64 px uint8 with tiny")
     assert "cytosol = mCherry, protein = GFP" in widget.status.text()
-    assert ". CPU, 2 threads. About" in widget.status.text()
+    assert ". CPU, 2 threads." in widget.status.text()
     widget.start()
     finish(widget)
     labels = results(viewer, napari.layers.Labels)
@@ -79,22 +86,18 @@ def test_tiles_of_two_layers(viewer: napari.Viewer, open_widget: Open, finish: F
     assert widget.message.text() == "Classified 16 regions."
 
 
-def test_the_dense_tick_reaches_the_run_and_shortens_the_time(
+def test_the_dense_tick_reaches_the_run(
     viewer: napari.Viewer, open_widget: Open, finish: Finish, predict: FakePredict
 ) -> None:
     viewer.add_image(half_bright(128, 128), name="GFP")
     widget = open_widget()
     pick(widget.form.regions.kind, "tiles")
     widget.form.regions.stride.setValue(4)
-    request, _ = widget.form.request()
-    assert request is not None
-    assert request.plan.work(request.images, 29 * 29) == 29 * 29
     widget.form.regions.dense.setChecked(True)
     dense, _ = widget.form.request()
     assert dense is not None
     assert dense.plan.dense
-    assert dense.plan.work(dense.images, 29 * 29) == 2 * 8 * 8
-    predict.dense = DenseReport(sampled=10, equal=9, sure=4, sure_equal=3, apart=0.5)
+    predict.agreement = Agreement(sampled=10, equal=9, sure=4, sure_equal=3, apart=0.5)
     widget.start()
     finish(widget)
     assert widget.message.text().count("Dense: 9 of 10 sampled tiles called as exactly") == 1
@@ -116,7 +119,7 @@ def test_objects_keep_their_labels_and_colours_follow(
     assert "3 objects" in widget.status.text()
     widget.start()
     finish(widget)
-    labels = next(layer for layer in viewer.layers if layer.name == "GFP: organelles")
+    labels = next(layer for layer in viewer.layers if layer.name == "GFP: organelles (tiny)")
     assert np.shares_memory(labels.data, cells.data)
     assert not labels.editable
     assert labels.features["index"].tolist() == [5, 9, 30]
@@ -137,11 +140,11 @@ def test_points_in_another_scale_are_where_they_look(
     pick(widget.form.regions.kind, "points")
     widget.start()
     finish(widget)
-    points = next(layer for layer in viewer.layers if layer.name == "GFP: organelle names")
+    points = next(layer for layer in viewer.layers if layer.name == "GFP: organelle names (tiny)")
     assert points.features["called"].tolist() == ["bright", "dark"]
     assert np.allclose(points.data_to_world(points.data[1]), (10.2, 12.4), atol=0.1)
     assert points.visible
-    assert not [layer for layer in viewer.layers if layer.name == "GFP: organelles"]
+    assert not [layer for layer in viewer.layers if layer.name == "GFP: organelles (tiny)"]
 
 
 def test_channel_axis_is_found_and_one_result_spans_it(
@@ -150,7 +153,9 @@ def test_channel_axis_is_found_and_one_result_spans_it(
     viewer.add_image(np.stack([np.zeros((64, 64), np.uint8), half_bright()]), name="stack")
     widget = open_widget()
     assert widget.form.channel_axis.value == 0
-    assert [str(combo.value) for combo in widget.form.slots] == ["stack [channel 0]", "stack [channel 1]"]
+    assert [combo.value for combo in widget.form.slots] == [None, None], "nothing says which is which"
+    assert "the file does not say which it is" in widget.status.text()
+    pick_in_order(widget)
     pick(widget.form.regions.kind, "tiles")
     widget.start()
     finish(widget)
@@ -173,6 +178,7 @@ def test_stack_of_time_and_channels_all_slices_or_this_one(
     viewer.add_image(da.from_array(data), name="film", axis_labels=("t", "c", "y", "x"))
     widget = open_widget()
     assert widget.form.channel_axis.value == 1
+    pick_in_order(widget)
     pick(widget.form.regions.kind, "slices")
     widget.refresh()
     assert "3 slices of 3 x 64 x 64 px" in widget.status.text()
@@ -233,6 +239,27 @@ def test_set_of_the_reader_keeps_its_items(
     table = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     assert table["item"].tolist() == ["crop[0]", "crop[1]", "crop[2]"]
     assert table["label"].tolist() == ["er", "", "golgi"]
+
+
+def test_this_slice_of_a_plate_is_the_section_on_display(
+    viewer: napari.Viewer, open_widget: Open, tmp_path: Path
+) -> None:
+    from plates import put_plate
+
+    from napari_organelle.gui.readers import image_set_layers
+    from napari_organelle.read.open import open_image_set
+
+    pixels = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.full((3, 2, 16, 16), 100, np.uint8)
+    plate = put_plate(tmp_path / "plate.zarr", "0.5", {"A/1": [pixels]}, "zcyx")
+    for layer_data in image_set_layers(open_image_set(plate)):
+        viewer._add_layer_from_data(*layer_data)
+    widget = open_widget()
+    pick(widget.form.slices, "this slice")
+    viewer.dims.set_point(0, 2)
+    (shown,) = [request.images for request, _ in [widget.form.request()] if request is not None]
+    assert len(shown) == 1
+    assert shown.read(0).max() == 200
+    assert shown.items["item"].tolist() == open_image_set(plate).items["item"].tolist()[2:]
 
 
 def test_threshold_recolours_without_inference(
@@ -314,11 +341,15 @@ def test_running_again_replaces_ours_and_keeps_what_was_edited(
     for _ in range(2):
         widget.start()
         finish(widget)
-    assert [layer.name for layer in viewer.layers] == ["GFP", "GFP: organelles", "GFP: organelle names"]
+    assert [layer.name for layer in viewer.layers] == [
+        "GFP",
+        "GFP: organelles (tiny)",
+        "GFP: organelle names (tiny)",
+    ]
     first = results(viewer, napari.layers.Labels)
     first.paint((1, 1), 3)
     painted = first.data.copy()
-    viewer.layers["GFP: organelle names"].name = "mine"
+    viewer.layers["GFP: organelle names (tiny)"].name = "mine"
     widget.start()
     finish(widget)
     assert first in viewer.layers
@@ -350,7 +381,7 @@ def test_find_cells_adds_labels_that_belong_to_the_user(
     assert widget.form.regions.labels.value == found
     widget.start()
     finish(widget)
-    assert len(viewer.layers["GFP: organelles"].features) == 2
+    assert len(viewer.layers["GFP: organelles (tiny)"].features) == 2
 
 
 def test_channels_for_finding_cells_are_guessed(viewer: napari.Viewer, open_widget: Open) -> None:

@@ -14,14 +14,14 @@ from napari.utils.key_bindings import KeymapHandler
 from napari_organelle.errors import TrainingError
 from napari_organelle.gui.annotate.widget import AnnotateWidget
 from napari_organelle.gui.classify.model_form import ModelForm
-from napari_organelle.gui.classify.request import Stage
+from napari_organelle.gui.classify.request import RunStage
 from napari_organelle.gui.readers import image_set_layers
 from napari_organelle.gui.train import form
 from napari_organelle.gui.train import widget as train_widget
 from napari_organelle.gui.train.request import Outcome, TrainingRequest
 from napari_organelle.gui.train.widget import TrainWidget, progress_text
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.vgg16 import NetworkPlan
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.train.fitting import EpochReport
 from napari_organelle.train.recipes import DEFAULT, FitPlan
@@ -98,19 +98,19 @@ def test_an_open_set_is_offered_with_its_counts(viewer: ViewerModel, open_widget
     assert "72 crops of 32 px a side. a.png is no image." in widget.form.facts.text()
     assert [slot.name for _, slot in widget.form.channels.chosen()] == ["cytosol", "protein"]
     assert [widget.form.group_by.itemText(row) for row in range(4)][:2] == ["automatic", "field"]
-    assert widget.train_button.isEnabled()
+    assert widget.run_button.isEnabled()
     assert "72 crops of 2 classes (cytosol, protein; recipe default)" in widget.status.text()
     assert "Device: automatic: CPU, here" in widget.status.text()
     request, _ = widget.form.request()
     assert request is not None
     assert request.plan.recipe.head.epochs == 4
-    assert not widget.tabs.isTabEnabled(2)
+    assert not widget.pages.isTabEnabled(2)
 
 
 def test_without_labels_there_is_nothing_to_train(viewer: ViewerModel, open_widget: Any) -> None:
     add_set(viewer, replace(labelled_set(), items=labelled_set().items.assign(label="")))
     widget = open_widget()
-    assert not widget.train_button.isEnabled()
+    assert not widget.run_button.isEnabled()
     assert "label cells by hand" in widget.status.text()
     viewer.add_points([[0, 5, 5]], features={"class": ["spots"]}, name="mine")
     widget.refresh()
@@ -144,7 +144,7 @@ def test_reports_reach_the_curves_and_the_bar(
 
     def fake(request: TrainingRequest, is_stopped: Callable[[], bool]) -> Iterator[Any]:
         requests.append(request)
-        yield Stage("starting Keras…")
+        yield RunStage("starting Keras…")
         for epoch in (1, 2, 3):
             yield EpochReport("head", epoch, 9, 1 / epoch, 2 / epoch, 0.5, 0.4, seconds_left=60)
         go_on.wait(20)
@@ -153,23 +153,23 @@ def test_reports_reach_the_curves_and_the_bar(
             raise TrainingError("The loss is NaN; the best epoch is kept.")
 
     monkeypatch.setattr(train_widget, "run", fake)
-    widget.train_button.click()
+    widget.run_button.click()
     qtbot.waitUntil(lambda: widget.progress.value() == 3)
     assert widget.progress.format() == "Training: 3 of 9 · 60 s left"
     assert widget.curves.history.curve("head", "val_loss")[:, 1].tolist() == [2, 1, 2 / 3]
-    assert widget.tabs.currentIndex() == 1
+    assert widget.pages.currentIndex() == 1
     assert not widget.form.isEnabled()
     assert requests[0].plan.slots[1].name == "protein"
     go_on.set()
-    qtbot.waitUntil(lambda: widget.train_button.isEnabled())
+    qtbot.waitUntil(lambda: widget.run_button.isEnabled())
     assert "The loss is NaN" in widget.message.text()
     go_on.clear()
-    widget.train_button.click()
+    widget.run_button.click()
     qtbot.waitUntil(lambda: widget.progress.value() == 3)
     widget.stop_button.click()
     assert not widget.stop_button.isEnabled()
     go_on.set()
-    qtbot.waitUntil(lambda: widget.train_button.isEnabled())
+    qtbot.waitUntil(lambda: widget.run_button.isEnabled())
     assert "no model yet" in widget.message.text()
 
 
@@ -182,8 +182,8 @@ def test_a_model_is_trained_judged_shown_and_offered_to_classify(
     qtbot.addWidget(models)
     widget.form.name.setText("patterns")
     widget.form.group_by.choose("field")
-    widget.train_button.click()
-    qtbot.waitUntil(lambda: not widget._training, timeout=TRAINED_MS)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: not widget.is_running, timeout=TRAINED_MS)
     path = tmp_path / "models" / "patterns.organelle"
     spec = ModelBundle.open(path).spec
     assert spec.class_names == ("spots", "stripes")
@@ -238,8 +238,8 @@ def test_a_newcomer_labels_24_cells_by_hand_and_trains(
     assert sum(widget.form.bars.counts.values()) == 24
     widget.form.window.setValue(32)
     widget.refresh()
-    widget.train_button.click()
-    qtbot.waitUntil(lambda: not widget._training, timeout=TRAINED_MS)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: not widget.is_running, timeout=TRAINED_MS)
     assert widget.result is not None
     spec = widget.result.bundle.spec
     assert spec.pixels.window_px == 32
@@ -257,20 +257,36 @@ def test_stop_keeps_and_judges_the_best_epoch(
     monkeypatch.setattr(form, "RECIPES", {"default": long})
     add_set(viewer, labelled_set(900))
     widget = open_widget()
-    widget.train_button.click()
+    widget.run_button.click()
     qtbot.waitUntil(lambda: len(widget.curves.history.stages.get("head", [])) >= 3, timeout=TRAINED_MS)
     widget.stop_button.click()
-    qtbot.waitUntil(lambda: not widget._training, timeout=TRAINED_MS)
+    qtbot.waitUntil(lambda: not widget.is_running, timeout=TRAINED_MS)
     assert widget.result is not None
     assert widget.result.scores is not None
     assert len(widget.result.history["head"]) < 100
     assert "Stopped by the user." in widget.results.notes.text()
     assert widget.results.matrix.rowCount() == 2
+    first = widget.result.bundle
+    assert widget.form.name.text() == first.spec.name
+    assert not widget.run_button.isEnabled()
+    assert "“Go on with it” to train on" in widget.status.text()
+    done = len(widget.result.history["head"])
+    widget.form.resume.setChecked(True)
+    widget.refresh()
+    assert widget.run_button.isEnabled(), widget.status.text()
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: len(widget.curves.history.stages.get("head", [])) >= 2, timeout=TRAINED_MS)
+    assert widget.curves.history.stages["head"][0].epoch == done + 1
+    widget.stop_button.click()
+    qtbot.waitUntil(lambda: not widget.is_running, timeout=TRAINED_MS)
+    assert len(widget.result.history["head"]) > done + 1
+    assert widget.result.bundle.path == first.path
+    assert widget.result.bundle.sha256 != first.sha256
 
 
 def test_a_model_that_learned_nothing_is_called_that(open_widget: Any) -> None:
     from napari_organelle.gui.train.results import BAD, GOOD, verdict_words
-    from napari_organelle.model.scores import Answers, score
+    from napari_organelle.model.scoring.scores import Answers, score
 
     rng = np.random.default_rng(0)
     targets = np.eye(2, dtype=bool)[rng.integers(2, size=200)]
@@ -280,6 +296,33 @@ def test_a_model_that_learned_nothing_is_called_that(open_widget: Any) -> None:
     assert verdict_words(guess) == ("This model learned nothing better than guessing.", BAD)
     assert verdict_words(right)[1] == GOOD
     assert verdict_words(None)[1] == BAD
+
+
+def test_a_score_on_known_genes_is_not_called_more_than_that() -> None:
+    from napari_organelle.gui.train.results import CAUTION, verdict_words
+    from napari_organelle.model.scoring.scores import Answers, score
+
+    targets = np.eye(2, dtype=bool)[np.arange(100) % 2]
+    told = targets.astype(np.float32)
+    right = score(Answers(targets, told, ("er", "golgi"), "single", np.array([0.5])))
+    words, colour = verdict_words(right, {"gene": 1.0})
+    assert "new crops of the same genes" in words
+    assert "was not measured" in words
+    assert colour == CAUTION
+
+
+def test_groups_are_shown_before_training_and_the_impossible_is_refused(
+    viewer: ViewerModel, open_widget: Any
+) -> None:
+    images = labelled_set()
+    genes = np.where(images.items["label"] == "spots", "VPH1", "SEC63")
+    add_set(viewer, replace(images, items=images.items.assign(gene=genes)))
+    widget = open_widget()
+    assert "holding out each field whole; fields in each class: spots 6, stripes 6." in widget.status.text()
+    widget.form.group_by.choose("gene")
+    widget.refresh()
+    assert not widget.run_button.isEnabled()
+    assert "one group only: spots (VPH1), stripes (SEC63)" in widget.status.text()
 
 
 def test_a_set_of_one_class_starts_no_worker(
@@ -300,7 +343,6 @@ def test_closing_the_dock_ends_its_jobs(make_napari_viewer: Callable[[], Any], q
     viewer.window.add_dock_widget(widget)
     qtbot.waitUntil(lambda: not widget._jobs)
     viewer.window.remove_dock_widget(widget)
-    assert widget._stop.is_set()
     viewer.add_image(np.zeros((4, 4)))
     assert widget.form.image.value is None
 
