@@ -23,7 +23,8 @@ from speeds.measure import Row, Setting
 from train_hpa_stain import PIXEL_SIZE_UM
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle
-from napari_organelle.model.predict import collect, predict
+from napari_organelle.model.classify import predict_regions
+from napari_organelle.model.predict import collect
 from napari_organelle.model.prediction import UNSURE, Prediction
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import Regions, tile_regions
@@ -42,7 +43,7 @@ def seconds(
 ) -> float:
     """From the first pixel read to the last answer."""
     start = time.perf_counter()
-    for _ in predict(bundle, image, regions, CHANNELS, dense=dense, device=device):
+    for _ in predict_regions(bundle, image, regions, CHANNELS, dense=dense, device=device):
         pass
     return time.perf_counter() - start
 
@@ -104,8 +105,8 @@ def compare(bundle: ModelBundle, image: ImageSet, channels: ChannelMap) -> dict[
     count = min(COMPARED, len(regions))
     rows = np.sort(np.random.default_rng(0).choice(len(regions), count, replace=False))
     some = replace(regions, windows=regions.windows[rows], ids=regions.ids[rows])
-    exact = collect(predict(bundle, image, some, channels), some, bundle)
-    whole = collect(predict(bundle, image, regions, channels, dense=True), regions, bundle)
+    exact = collect(predict_regions(bundle, image, some, channels), some, bundle)
+    whole = collect(predict_regions(bundle, image, regions, channels, dense=True), regions, bundle)
     dense = replace(whole, regions=some, probabilities=whole.probabilities[rows])
     return agreement(exact, dense, np.array(bundle.spec.thresholds))
 

@@ -20,10 +20,11 @@ from PIL import Image
 from speeds.made import random_bundle
 from speeds.measure import PeakMemory
 
-from napari_organelle.distribute.options import PartOptions, RegionOptions
-from napari_organelle.distribute.run import Run, survey
+from napari_organelle.distribute.options import PartOptions
+from napari_organelle.distribute.run import LargeRun, survey
 from napari_organelle.distribute.sources import find_sources
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.prepare.plans import Images, RegionPlan, Tiles
 
 LINKS = 50_000
 """Names that one file gets; file systems set a limit."""
@@ -63,7 +64,7 @@ def image(folder: Path, side: int) -> Path:
     return path
 
 
-def measure(path: Path, bundle: ModelBundle, regions: RegionOptions, folder: Path) -> dict[str, object]:
+def measure(path: Path, bundle: ModelBundle, regions: RegionPlan, folder: Path) -> dict[str, object]:
     """One run, from its path to its table."""
     start = time.perf_counter()
     with PeakMemory() as memory:
@@ -73,15 +74,15 @@ def measure(path: Path, bundle: ModelBundle, regions: RegionOptions, folder: Pat
         sources = list(find_sources([str(path)]))
         count, _ = survey(sources[0], options)
         planned = time.perf_counter() - start
-        run = Run(sources, options, folder / "out.csv")
+        run = LargeRun(sources, options, folder / "out.csv")
         run.begin(force=True)
         parts = sum(1 for _ in run.answer())
         answered = time.perf_counter() - start
         rows = run.finish()
     seconds = time.perf_counter() - start
     return {
-        "what": path.name if regions.kind == "tiles" else f"list of {count:,}",
-        "stride": regions.stride,
+        "what": path.name if isinstance(regions, Tiles) else f"list of {count:,}",
+        "stride": regions.stride if isinstance(regions, Tiles) else None,
         "rows": rows,
         "parts": parts,
         "memory MB": round(memory.growth / 1e6),
@@ -102,15 +103,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bundle = random_bundle(folder, 1 / 32, 32)
-        measure(crop_list(folder / "warm", 1024), bundle, RegionOptions(), folder)
+        measure(crop_list(folder / "warm", 1024), bundle, Images(), folder)
         for count in args.items:
             path = crop_list(folder / str(count), count)
-            print(json.dumps(measure(path, bundle, RegionOptions(), folder), ensure_ascii=False), flush=True)
+            print(json.dumps(measure(path, bundle, Images(), folder), ensure_ascii=False), flush=True)
         for side in args.sides:
             path = image(folder, side)
             for stride in args.strides:
                 if (side // stride) ** 2 <= args.most:
-                    options = RegionOptions("tiles", 64, stride)
+                    options = Tiles(64, stride)
                     row = measure(path, bundle, options, folder)
                     print(json.dumps(row, ensure_ascii=False), flush=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_organelle.model.vgg16 import IMAGENET_FILE
+from napari_organelle.model.networks.vgg16 import IMAGENET_FILE
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from speeds.network import agreement_rows, network_rows
 from speeds.whole import feature_rows, item_rows, tile_rows
 from workers import worker_rows
 
-from napari_organelle.model.device import available_devices
+from napari_organelle.model.engine.device import available_devices
 
 ROWS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "network": network_rows,

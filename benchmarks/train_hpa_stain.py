@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from napari_organelle.cli.train import follow
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.model.predict import collect, predict
-from napari_organelle.model.vgg16 import NetworkPlan
 from napari_organelle.prepare.channels import ChannelMap, Slot
 from napari_organelle.prepare.cut import cut
 from napari_organelle.prepare.regions import Regions, image_regions, tile_regions

@@ -1,265 +1,292 @@
-"""Train `yeast-12` on simulated cells.
+"""Train `yeast-12` and `yeast-12-small` on simulated cells and a handful of real ones.
 
-    python benchmarks/train_yeast_12.py -o src/napari_organelle/bundled/yeast-12.organelle
+    python benchmarks/training/real_cells.py DATA -o real.npz
+    python benchmarks/train_yeast_12.py real.npz -o OUT [--minutes 6]
+    python benchmarks/assemble_yeast_12.py OUT -o src/napari_organelle/bundled
 
-All layers of VGG16 are fine-tuned from ImageNet. No real cell, labelled or not, is trained on or chosen by.
-The twelve classes are drawn equally often; 6 % of the pictures are no yeast, with the same probability for
-every class as their truth; 15 % lack the cytosol marker. The first epochs see the central 48 pixels (half the
-work), the last all 64. Temperature and threshold come from simulated crops that were not trained on. About 40
-minutes on two cores with AMX (bfloat16), several hours on others. `yeast_12_card.py` judges it on real cells.
+1. Two trials, each with one of the two figure cells of every class: the other judges it, and with the genes,
+   the fields and starved pictures of them sets temperature and threshold.
+2. The model that ships, with both; then its answer from 8 views is taught to one view of it.
+3. A network of a quarter of the filters is taught by that one.
+
+Runs with any backend of Keras, on all cores and one graphics card. `--minutes` shortens the stages in
+proportion where they would take longer.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
-from multiprocessing import Pool
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from distractors import make_distractors
-from scipy import ndimage
-from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+from training.augment import random_input, turned
+from training.starve import PHOTONS, starved
 
-from napari_organelle.model.bundle import save_bundle
-from napari_organelle.model.calibrate import probabilities
-from napari_organelle.model.palette import colour_classes
-from napari_organelle.model.scores import Answers, score
-from napari_organelle.model.spec import ModelSpec
-from napari_organelle.model.vgg16 import (
-    NetworkPlan,
-    assign_weights,
-    build_network,
-    imagenet_weights,
-    read_weights,
-)
-from napari_organelle.model.views import turned
-from napari_organelle.prepare.channels import YEAST_SLOTS
+from napari_organelle.model.networks.keras_models import assign_weights, build_network, read_weights
+from napari_organelle.model.networks.plan import NetworkPlan
+from napari_organelle.model.networks.vgg16 import imagenet_weights
 from napari_organelle.prepare.pixels import PixelPlan, network_input
 from napari_organelle.simulate.yeast import PIXEL_SIZE_UM, YEAST_CLASSES, simulate_crops
 
 PLAN = PixelPlan(input_size=64, window_px=64, pixel_size_um=PIXEL_SIZE_UM)
 NETWORK = NetworkPlan(dropout=0.3)
-CROP, PART = 72, 600
+SMALL = NetworkPlan(width=0.25, units=(), dropout=0.2)
+CLASSES = len(YEAST_CLASSES)
+CROP, PART = 72, 200
 """Side of the simulated crops, so that turning uncovers no corner; crops simulated at once."""
 
-TRAIN, VALIDATE = (100, 30_000), (999, 2_400)
-"""Seed and number of simulated crops."""
+TRAIN_SEED, HELD_SEED, HELD = 100, 999, 1_200
+STRANGE_PART = 600
+BATCH, WARM_UP, SMOOTHING, AVERAGE = 256, 100, 0.05, 0.995
+DISTRACTORS, FIGURE, MORE = 0.06, 0.08, 0.04
+"""Shares of a batch that are no yeast, cells of the figure, and other real cells."""
 
-SMALL, LARGE, BATCH, AHEAD = 110_000, 40_000, 128, 3
-RATE, WARM_UP, SMOOTHING, AVERAGE = 1.5e-4, 100, 0.05, 0.995
-VIEWS = 8
-DISTRACTORS, WITHOUT_CYTOSOL, SATURATED = 0.06, 0.15, 0.1
-RIGHT_WHEN_SURE = 0.9
-"""Share of right answers, on simulated crops, among those at or above the threshold."""
-
-DESCRIPTION = (
-    "The 12 DeepYeast compartments of budding yeast, from the protein (GFP) and, where there is one, a "
-    "cytosol marker. Trained on simulated cells only, and the scores are on simulated cells; for real ones "
-    "see the model card in the documentation."
-)
+SAMPLES = {"trial 0": 250_000, "trial 1": 250_000, "final": 450_000, "one view": 80_000, "small": 500_000}
 
 
-def simulate(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2, 72, 72) uint8 crops and (N,) class indices."""
-    with Pool() as pool:
-        parts = pool.map(_part, [(seed, start) for start in range(0, count, PART)], chunksize=1)
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+@dataclass(frozen=True)
+class Stage:
+    """What one training sees: raw crops and labels (-1 for no yeast) by source, and how long."""
+
+    sources: tuple[tuple[float, np.ndarray, np.ndarray], ...]
+    samples: int
+    seconds: float
+    rate: float
+    seed: int
+    half: bool = True
+    """Whether the first 60 % see the central 48 pixels only, at half the work."""
 
 
-def _part(seed_and_start: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def simulate(count: int, workers: int, distractors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Any]:
+    """Training crops and labels, pictures that are no yeast, and held-out crops; the same with any cores."""
+    jobs = [(TRAIN_SEED, start) for start in range(0, count, PART)]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        parts = range(1, 1 + -(-distractors // STRANGE_PART))
+        size = min(distractors, STRANGE_PART)
+        strange = [pool.submit(make_distractors, size, seed=seed) for seed in parts]
+        held = list(pool.map(part, [(HELD_SEED, start) for start in range(0, HELD, PART)]))
+        made = list(pool.map(part, jobs))
+        others = np.concatenate([job.result() for job in strange])
+    pixels, labels = (np.concatenate([each[i] for each in made]) for i in (0, 1))
+    return pixels, labels, others, tuple(np.concatenate([each[i] for each in held]) for i in (0, 1))
+
+
+def part(seed_and_start: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     seed, start = seed_and_start
     crops = simulate_crops(PART, seed=seed, start=start, size=CROP)
     return crops.pixels, crops.labels
 
 
-def move(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Turn, mirror, shift and zoom raw crops at random, to (N, 2, 64, 64) float32."""
-    side = PLAN.window_px
-    moved = np.empty((*pixels.shape[:2], side, side), np.float32)
-    for new, old in zip(moved, pixels, strict=True):
-        angle, zoom = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(np.log(0.8), np.log(1.25)))
-        matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
-        if rng.random() < 0.5:
-            matrix[:, 1] *= -1
-        offset = np.full(2, (CROP - 1) / 2) + rng.uniform(-3, 3, 2) - matrix @ np.full(2, (side - 1) / 2)
-        for channel in range(2):
-            ndimage.affine_transform(
-                old[channel].astype(np.float32), matrix, offset, output=new[channel],
-                output_shape=(side, side), order=1, mode="nearest",
-            )  # fmt: skip
-    return moved
+def make_batch(stage: Stage, step: int) -> tuple[Any, np.ndarray]:
+    """Network input (B, 64, 64, 3) and truths (B, 12) of batch `step`, always the same."""
+    rng = np.random.default_rng((stage.seed, step))
+    shares = np.array([share for share, _, _ in stage.sources])
+    counts = rng.multinomial(BATCH, shares / shares.sum())
+    raw, labels = [], []
+    for count, (_, pixels, classes) in zip(counts, stage.sources, strict=True):
+        kinds = np.unique(classes)
+        by_class = rng.choice(kinds, count)
+        rows = rng.integers(len(pixels), size=count)
+        if len(pixels) < 1000:
+            rows = np.array([rng.choice(np.flatnonzero(classes == kind)) for kind in by_class], dtype=int)
+        raw.append(pixels[rows])
+        labels.append(classes[rows])
+    chosen = np.concatenate(labels)
+    images, visible = random_input(np.concatenate(raw), rng)
+    truth = np.eye(CLASSES, dtype=np.float32)[chosen] * (chosen >= 0)[:, None]
+    told = (visible * (chosen >= 0))[:, None] * (1 - SMOOTHING)
+    return images, (truth * told + (1 - told) / CLASSES).astype(np.float32)
 
 
-def saturate(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Raw crops, some of them exposed so long that 255 is passed."""
-    hot = rng.random(len(pixels)) < SATURATED
-    pixels[hot] = np.minimum(pixels[hot] * rng.uniform(1.5, 5, (hot.sum(), 2, 1, 1)), 255)
-    return pixels
-
-
-def disturb(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur or sharpen network input, let the cytosol bleed into the protein, or hide a part, at random."""
-    for image in images:
-        chance = rng.random()
-        if chance < 0.3:
-            image[..., :2] = ndimage.gaussian_filter(image[..., :2], (*[rng.uniform(0.3, 1.0)] * 2, 0))
-        elif chance < 0.4:
-            blurred = ndimage.gaussian_filter(image[..., :2], (1, 1, 0))
-            image[..., :2] += rng.uniform(0.2, 0.8) * (image[..., :2] - blurred)
-        if rng.random() < 0.2:
-            share = rng.uniform(0, 0.4)
-            image[..., 1] = (1 - share) * image[..., 1] + share * image[..., 0]
-        if rng.random() < 0.1:
-            (height, width), (y, x) = rng.integers(6, 20, 2), rng.integers(0, 48, 2)
-            image[y : y + height, x : x + width] = image.min((0, 1))
-    return images
-
-
-def change_light(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Random gain, gamma and noise of network input; some lose the cytosol."""
-    spread = np.log(1.3)
-    gain, gamma = np.exp(rng.uniform(-spread, spread, (2, len(images), 1, 1, 3))).astype(np.float32)
-    deviation = (0.05 * rng.random((len(images), 1, 1, 1)) ** 2).astype(np.float32)
-    changed = np.clip(images, 0, 1) ** gamma * np.minimum(gain, 1.15)
-    changed += deviation * rng.standard_normal(changed.shape, dtype=np.float32)
-    changed[rng.random(len(images)) < WITHOUT_CYTOSOL, ..., 0] = 0
-    changed[..., 2] = 0
-    return np.clip(changed, 0, 1)
-
-
-class Batches:
-    """Random training batches; number `step` is always the same."""
-
-    def __init__(self, pixels: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        self.pixels, self.labels, self.seed = pixels, labels, seed
-        self.others = make_distractors(2_400, seed=1, size=CROP)
-
-    def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """(128, n, n, 3) images and (128, 12) truths."""
-        rng = np.random.default_rng((self.seed, step))
-        classes = len(YEAST_CLASSES)
-        rows = rng.integers(len(self.pixels), size=BATCH)
-        raw, truth = self.pixels[rows], np.eye(classes, dtype=np.float32)[self.labels[rows]]
-        truth = truth * (1 - SMOOTHING) + np.float32(SMOOTHING / classes)
-        strange = rng.random(BATCH) < DISTRACTORS
-        raw[strange] = self.others[rng.integers(len(self.others), size=strange.sum())]
-        truth[strange] = 1 / classes
-        images = network_input(saturate(move(raw, rng), rng), PLAN)
-        images = change_light(disturb(images, rng), rng)
-        return (images[:, 8:56, 8:56] if step < SMALL // BATCH else images), truth
-
-
-def start_network(precision: str) -> keras.Model:
-    """VGG16 with ImageNet's layers, for any input size, ready to be fine-tuned as a whole."""
-    network = build_network(NETWORK, len(YEAST_CLASSES), None, precision)
-    assign_weights(network, imagenet_weights())
+def fit(network: Any, stage: Stage, retarget: Callable[[Any, np.ndarray], np.ndarray] | None = None) -> dict:
+    """Train to the running mean of the weights; `retarget` gives other truths for a batch."""
     standardise = network.get_layer("standardise")
     standardise.trainable, standardise.momentum = True, 0.98
-    steps = (SMALL + LARGE) // BATCH
-    rate = keras.optimizers.schedules.CosineDecay(
-        RATE / 50, steps - WARM_UP, alpha=0.01, warmup_target=RATE, warmup_steps=WARM_UP
-    )
     network.compile(
-        keras.optimizers.AdamW(rate, weight_decay=2e-3, clipnorm=2.0, use_ema=True, ema_momentum=AVERAGE),
+        keras.optimizers.AdamW(
+            stage.rate, weight_decay=2e-3, clipnorm=2.0, use_ema=True, ema_momentum=AVERAGE
+        ),
         keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
     )
-    return network
-
-
-def fit(network: keras.Model, batches: Batches) -> None:
-    """Train to the running mean of the weights, printing the loss; a thread makes batches, a few ahead."""
-    steps = (SMALL + LARGE) // BATCH
-    began, losses = time.perf_counter(), []
-    with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(batches.make, step) for step in range(AHEAD)]
-        for step in range(steps):
-            images, truth = waiting.pop(0).result()
-            if step + AHEAD < steps:
-                waiting.append(pool.submit(batches.make, step + AHEAD))
-            losses.append(float(network.train_on_batch(images, truth)))
-            if step % 50 == 49:
-                speed = (step + 1) * BATCH / (time.perf_counter() - began)
-                print(f"{step + 1} of {steps}: loss {np.mean(losses[-50:]):.3f}, {speed:.0f}/s", flush=True)
+    steps, began, losses, step, progress = max(1, stage.samples // BATCH), time.perf_counter(), [], 0, 0.0
+    while progress < 1:
+        rate = stage.rate * min(1, (step + 1) / WARM_UP) * (0.01 + 0.99 * np.cos(progress * np.pi / 2) ** 2)
+        network.optimizer.learning_rate = rate
+        images, truth = make_batch(stage, step)
+        if retarget is not None:
+            truth = retarget(images, truth)
+        if stage.half and progress < 0.6:
+            images = images[:, 8:56, 8:56]
+        losses.append(float(network.train_on_batch(images, truth)))
+        step += 1
+        spent = time.perf_counter() - began
+        progress = max(step / steps, spent / stage.seconds)
+        if step % max(1, steps // 12) == 0:
+            print(f"  {step}: loss {np.mean(losses[-50:]):.3f}, {step * BATCH / spent:.0f}/s", flush=True)
     network.optimizer.finalize_variable_values(network.trainable_variables)
+    return {"samples": step * BATCH, "seconds": round(spent), "loss": float(np.mean(losses[-50:]))}
 
 
-def stored(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels in 16 bits; biases and statistics, which may pass 16 bits' range, in 32."""
-    return {name: w.astype(np.float16) if name.endswith("kernel") else w for name, w in weights.items()}
+def logits(network: Any, images: np.ndarray) -> np.ndarray:
+    parts = [network.predict_on_batch(images[i : i + 256]) for i in range(0, len(images), 256)]
+    return np.concatenate([np.asarray(part, np.float32) for part in parts])
 
 
-def mean_probabilities(logits: list[np.ndarray], temperature: float) -> np.ndarray:
-    """(N, 12), the mean over the logits of several views."""
-    return np.mean([probabilities(view, "single", temperature) for view in logits], axis=0)
+def eight(network: Any, images: np.ndarray) -> np.ndarray:
+    """Log of the mean probability over 8 views."""
+    views = [softmax(logits(network, np.ascontiguousarray(v)), axis=1) for v in turned_arrays(images)]
+    return np.log(np.mean(views, axis=0) + 1e-9)
 
 
-def fit_temperature_of_views(logits: list[np.ndarray], truth: np.ndarray) -> float:
-    """The temperature with which the mean over views makes the (N, 12) bool truth most likely."""
-
-    def surprise(temperature: float) -> float:
-        return float(-np.log(mean_probabilities(logits, temperature)[truth]).mean())
-
-    return float(minimize_scalar(surprise, bounds=(0.2, 3), method="bounded").x)
+def turned_arrays(images: np.ndarray) -> list[np.ndarray]:
+    turns = [np.rot90(images, quarters, axes=(1, 2)) for quarters in range(4)]
+    return [view for turn in turns for view in (turn, turn[:, :, ::-1])]
 
 
-def threshold_at(told: np.ndarray, labels: np.ndarray) -> float:
-    """The lowest confidence from which `RIGHT_WHEN_SURE` of the answers are right."""
-    confidence, right = told.max(axis=1), told.argmax(axis=1) == labels
-    grid = np.arange(0.3, 0.95, 0.01)
-    return float(round(next(t for t in grid if right[confidence >= t].mean() >= RIGHT_WHEN_SURE), 2))
+def judged_on(real: Any, held: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Network input and class (-1 for none) of what is judged, by name."""
+    genes, truth = real["cyclops"], real["cyclops_labels"]
+    nucleus = np.full(len(real["nuclei"]), YEAST_CLASSES.index("nucleus"))
+    sets: dict[str, tuple[Any, np.ndarray]] = {
+        "simulated": (held[0][..., 4:-4, 4:-4], held[1]),
+        "figure": (real["figure"][..., 4:-4, 4:-4], real["figure_labels"]),
+        "figure_dim": (starved(real["figure"][..., 4:-4, 4:-4], 40), real["figure_labels"]),
+        "cyclops": (genes, truth),
+        "nuclei": (real["nuclei"], nucleus),
+        "autofluorescent": (real["autofluorescent"], np.full(len(real["autofluorescent"]), -1)),
+    }
+    sets |= {f"cyclops_{count}_photons": (starved(genes, count), truth) for count in PHOTONS}
+    images = {name: (network_input(pixels, PLAN), classes) for name, (pixels, classes) in sets.items()}
+    alone = images["cyclops"][0].copy()
+    alone[..., 0] = 0
+    return images | {"cyclops_alone": (alone, truth)}
+
+
+def judge(name: str, network: Any, sets: dict, results: dict, views: bool) -> None:
+    """Keep the logits of each set, and print accuracy."""
+    line = []
+    for kind, (images, truth) in sets.items():
+        told = results[f"{name}/{kind}"] = logits(network, images)
+        if views and kind != "simulated":
+            results[f"{name}/{kind}/8"] = eight(network, images)
+        line.append(f"{kind} {(told.argmax(1) == truth).mean():.3f}")
+    print(f"{name}: " + ", ".join(line), flush=True)
+
+
+def normalise_layers(network: Any, images: Any) -> None:
+    """Scale each convolution of a new network so that its output varies by 1 (Mishkin & Matas 2015)."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            watch = keras.Model(network.input, layer.output)
+            spread = np.asarray(watch.predict_on_batch(images)).astype(np.float32).std()
+            layer.kernel.assign(layer.kernel / max(float(spread), 1e-3))
+
+
+def save_parts(folder: Path, name: str, weights: dict[str, np.ndarray], parts: int) -> None:
+    """Kernels in 16 bits, the rest in 32, in files of about the same size."""
+    stored = {k: w.astype(np.float16) if k.endswith("kernel") else w for k, w in weights.items()}
+    files: list[dict[str, np.ndarray]] = [{} for _ in range(parts)]
+    for key in sorted(stored, key=lambda k: -stored[k].nbytes):
+        min(files, key=lambda file: sum(w.nbytes for w in file.values()))[key] = stored[key]
+    for index, file in enumerate(files):
+        np.savez(folder / f"{name}-{index}.npz", **file)
+
+
+def keep_results(folder: Path, results: dict, sets: dict, report: dict) -> None:
+    truths = {f"truth/{name}": truth for name, (_, truth) in sets.items()}
+    np.savez_compressed(folder / "results.npz", report=json.dumps(report), **results, **truths)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("real", type=Path, help="as from training/real_cells.py")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--crops", type=int, default=60_000)
+    parser.add_argument("--distractors", type=int, default=2_400)
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the samples of each stage")
+    parser.add_argument("--minutes", type=float, default=600.0)
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", default="mixed_bfloat16")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", default="mixed_bfloat16", help="of the training, as Keras names it")
-    args = parser.parse_args()
+    args = arguments()
     began = time.perf_counter()
-    held, held_labels = simulate(*VALIDATE)
-    pixels, labels = simulate(*TRAIN)
-    keras.utils.set_random_seed(args.seed)
-    trained = start_network(args.precision)
-    fit(trained, Batches(pixels, labels, args.seed))
-    weights = stored(read_weights(trained))
+    args.output.mkdir(parents=True, exist_ok=True)
+    with np.load(args.real) as file:
+        real = dict(file)
+    pixels, labels, others, held = simulate(args.crops, args.workers, args.distractors)
+    print(f"simulated in {time.perf_counter() - began:.0f} s", flush=True)
+    left = args.minutes * 60 - (time.perf_counter() - began) - 15
+    limits = {name: left * samples / 1_700_000 for name, samples in SAMPLES.items()}
+    limits["one view"] *= 3
+    sets, results, report = judged_on(real, held), {}, {}
 
-    network = build_network(NETWORK, len(YEAST_CLASSES), PLAN.input_size)
-    assign_weights(network, weights)
-    margin = (CROP - PLAN.window_px) // 2
-    images = network_input(held[..., margin:-margin, margin:-margin], PLAN)
-    logits = [network.predict(view, batch_size=64, verbose=0) for view in turned(images)]
-    truth = np.eye(len(YEAST_CLASSES), dtype=bool)[held_labels]
-    temperature = fit_temperature_of_views(logits, truth)
-    told = mean_probabilities(logits, temperature)
-    threshold = threshold_at(told, held_labels)
-    scores = score(Answers(truth, told, YEAST_CLASSES, "single", np.array([threshold])))
-    spec = ModelSpec(
-        name="yeast-12",
-        classes=colour_classes(YEAST_CLASSES),
-        task="single",
-        slots=YEAST_SLOTS,
-        pixels=PLAN,
-        network=NETWORK,
-        thresholds=(threshold,),
-        temperature=temperature,
-        views=VIEWS,
-        description=DESCRIPTION,
-        scores=scores.to_dict(),
-        provenance={
-            "data": f"{TRAIN[1]} simulated crops, seed {TRAIN[0]}",
-            "judged_on": f"{VALIDATE[1]} simulated crops, seed {VALIDATE[0]}",
-            "recipe": "benchmarks/train_yeast_12.py",
-            "seed": args.seed,
-            "seconds": round(time.perf_counter() - began),
-        },
-        versions={name: version(name) for name in ("napari-organelle", "keras", "numpy", "tensorflow")},
-    )
-    save_bundle(args.output, spec, weights, overwrite=True)
-    print(f"simulated: macro F1 {scores.macro_f1:.3f}, temperature {temperature:.2f}, threshold {threshold}")
+    def stage(name: str, figure: np.ndarray, rate: float, half: bool = True) -> Stage:
+        strange = np.full(len(others), -1)
+        sources = (
+            (1 - DISTRACTORS - FIGURE - MORE, pixels, labels),
+            (DISTRACTORS, others, strange),
+            (FIGURE, real["figure"][figure], real["figure_labels"][figure]),
+            (MORE, real["more"], real["more_labels"]),
+        )
+        samples = int(SAMPLES[name] * args.scale)
+        return Stage(sources, samples, max(limits[name], 1.0), rate, args.seed, half)
+
+    def train_large(name: str, figure: np.ndarray) -> Any:
+        keras.utils.set_random_seed(args.seed)
+        network = build_network(NETWORK, CLASSES, None, args.precision)
+        assign_weights(network, imagenet_weights())
+        report[name] = fit(network, stage(name, figure, 2e-4))
+        return network
+
+    every = np.arange(len(real["figure"]))
+    for trial in range(2):
+        network = train_large(f"trial {trial}", every[every % 2 == trial])
+        judge(f"trial {trial}", network, sets, results, views=True)
+    large = train_large("final", every)
+    judge("final", large, sets, results, views=True)
+    save_parts(args.output, "large", read_weights(large), 2)
+    keep_results(args.output, results, sets, report)
+
+    teacher = build_network(NETWORK, CLASSES, None, args.precision)
+    assign_weights(teacher, read_weights(large))
+
+    def from_eight(images: Any, truth: np.ndarray) -> np.ndarray:
+        told = [softmax(np.asarray(teacher.predict_on_batch(v), np.float64), axis=1) for v in turned(images)]
+        return np.mean(told, axis=0).astype(np.float32)
+
+    report["one view"] = fit(large, stage("one view", every, 3e-5, half=False), from_eight)
+    judge("one view", large, sets, results, views=False)
+    save_parts(args.output, "large", read_weights(large), 2)
+    keep_results(args.output, results, sets, report)
+
+    def from_large(images: Any, truth: np.ndarray) -> np.ndarray:
+        told = softmax(np.asarray(large.predict_on_batch(images), np.float64), axis=1)
+        return (0.75 * told + 0.25 * truth).astype(np.float32)
+
+    small = build_network(SMALL, CLASSES, None, args.precision)
+    small_stage = stage("small", every, 2e-3, half=False)
+    normalise_layers(small, make_batch(small_stage, 10**6)[0])
+    report["small"] = fit(small, small_stage, from_large)
+    judge("small", small, sets, results, views=False)
+    save_parts(args.output, "small", read_weights(small), 1)
+    report |= {"crops": args.crops, "seed": args.seed, "seconds": round(time.perf_counter() - began)}
+    keep_results(args.output, results, sets, report)
+    print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_organelle.model.device import choose_device
-from napari_organelle.model.vgg16 import build_head
+from napari_organelle.model.engine.device import choose_device
+from napari_organelle.model.networks.keras_models import build_head
 from napari_organelle.read.open import open_image_set
 from napari_organelle.train.checkpoint import Progress
 from napari_organelle.train.features import FeatureCache
-from napari_organelle.train.fitting import Material, Stage, compile_for, fit, initialise
+from napari_organelle.train.fitting import Fit, FittingData, compile_for, fit, initialise
 from napari_organelle.train.recipes import DEFAULT
 from napari_organelle.train.run import TrainingPlan, train
 
@@ -41,7 +41,7 @@ def head_epoch(folder: Path) -> float:
         return cache.read([keys[row] for row in rows])
 
     rows = np.arange(VECTORS)
-    material = Material(
+    data = FittingData(
         train=rows[:8000],
         val=rows[8000:],
         targets=np.eye(CLASSES, dtype=bool)[rng.integers(CLASSES, size=VECTORS)],
@@ -52,7 +52,7 @@ def head_epoch(folder: Path) -> float:
         task="single",
     )
     plan = replace(DEFAULT.head, epochs=EPOCHS)
-    stage = Stage("head", network, plan, material, 0, folder / "head.npz", choose_device("cpu"))
+    stage = Fit("head", network, plan, data, 0, folder / "head.npz", choose_device("cpu"))
     times = [time.perf_counter()]
     for _ in fit(stage, Progress()):
         times.append(time.perf_counter())

@@ -22,11 +22,12 @@ from speeds.made import random_bundle, zarr_image
 from speeds.measure import Row, Setting
 
 from napari_organelle.distribute import split
-from napari_organelle.distribute.options import PartOptions, RegionOptions
-from napari_organelle.distribute.run import Run
+from napari_organelle.distribute.options import PartOptions
+from napari_organelle.distribute.run import LargeRun
 from napari_organelle.distribute.sources import find_sources
 from napari_organelle.distribute.workers import workers
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.prepare.plans import Tiles
 
 TILE = 64
 PART = 64
@@ -49,11 +50,11 @@ def rate(image: Path, bundle: ModelBundle, output: Path, count: int, kill: bool 
     kill : bool
         Whether one of them is killed after a third of the parts.
     """
-    regions = RegionOptions("tiles", TILE)
+    regions = Tiles(TILE)
     options = PartOptions(
         bundle=bundle, weights=bundle.sha256, regions=regions, channels="cytosol=0,protein=1"
     )
-    run = Run(list(find_sources([str(image)])), options, output)
+    run = LargeRun(list(find_sources([str(image)])), options, output)
     run.begin(force=True)
     parts = sum(1 for _ in run.parts())
     times, sizes = [], []

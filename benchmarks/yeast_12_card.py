@@ -1,10 +1,9 @@
 """Judge a yeast model on real and simulated cells: the tables and figures of its model card.
 
-    python benchmarks/yeast_12_card.py yeast-12 DATA -o docs/images [--figure-cells]
+    python benchmarks/yeast_12_card.py yeast-12 DATA -o docs/images
 
-DATA holds `yeast_cyclops`, `yeast_fields`, `hpa2018/complete`, `hpa2021/train` and `deepyeast/figure_cells`.
-The 24 cells of the last are the only real ones of all classes: they are asked for by an option, so that they
-stay a test.
+DATA holds `yeast_cyclops`, `yeast_fields`, `hpa2018/complete` and `hpa2021/train`. The 24 cells of
+`deepyeast/figure_cells` are trained on: `assemble_yeast_12.py` scores them by cross-validation.
 """
 
 from __future__ import annotations
@@ -20,9 +19,11 @@ import tifffile
 from distractors import make_distractors
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
+from training.starve import PHOTONS, as_uint8, starved
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle
-from napari_organelle.model.device import available_devices
+from napari_organelle.model.engine.device import available_devices
+from napari_organelle.model.engine.loaded import load
 from napari_organelle.model.predict import collect, fitting_batch, predict
 from napari_organelle.prepare.channels import YEAST_SLOTS, ChannelMap
 from napari_organelle.prepare.cut import cut
@@ -166,7 +167,7 @@ def draw_confusion(told: np.ndarray, truth: np.ndarray, title: str, file: Path) 
 
 def speed(judge: Judge, device: str, count: int = 512) -> tuple[float, float]:
     """Crops a second from pixels to answer, and views a second through the bare network; medians of 3."""
-    model = judge.bundle.load(device)
+    model = load(judge.bundle, device)
     size = judge.bundle.spec.pixels.input_size
     batch = np.random.default_rng(0).random((fitting_batch(size, model.device), size, size, 3), np.float32)
     pixels = simulate_crops(256, seed=1).pixels[np.arange(count) % 256]
@@ -207,14 +208,16 @@ def print_simulated(judge: Judge) -> Told:
     return told, held.labels
 
 
-def print_real(judge: Judge, once: Judge, data: Path) -> Told:
+def print_real(judge: Judge, data: Path) -> Told:
     """Rows on real cells of two or three classes; what is told of the CyCLoPS crops."""
     pixels, truth, genes = cyclops(data)
     real = judge.probabilities(pixels)
     print(judge.row("real CyCLoPS", real, truth))
     for gene in GENES:
         print(judge.row(gene, real[genes == gene], truth[genes == gene]))
-    print(judge.row("real CyCLoPS, one view", once.probabilities(pixels), truth))
+    for photons in PHOTONS:
+        name = f"real CyCLoPS, starved to {photons} photons"
+        print(judge.row(name, judge.probabilities(starved(as_uint8(pixels), photons)), truth))
     print(judge.row("real CyCLoPS, protein alone", judge.probabilities(pixels, cytosol=False), truth))
     cells, nucleus = marked_cells(data)
     print(judge.row("real fields, nucleus marker as protein", judge.probabilities(cells), nucleus))
@@ -222,17 +225,6 @@ def print_real(judge: Judge, once: Judge, data: Path) -> Told:
     cytoplasm = np.full(len(cells), YEAST_CLASSES.index("cytoplasm"))
     print(judge.row("real fields, cytosol marker as protein, alone", alone, cytoplasm))
     return real, truth
-
-
-def print_figure_cells(judge: Judge, once: Judge, data: Path) -> None:
-    """The 24 cells, as a row and one by one."""
-    cells, classes = figure_cells(data)
-    called = judge.probabilities(cells)
-    print(judge.row("24 figure cells", called, classes))
-    print(judge.row("24 figure cells, one view", once.probabilities(cells), classes))
-    for row, guess in zip(classes, called, strict=True):
-        first, second = np.argsort(-guess)[:2]
-        print(f"  {YEAST_CLASSES[row]}: {YEAST_CLASSES[first]} {guess[first]:.2f}, {YEAST_CLASSES[second]}")
 
 
 def print_unsure(judge: Judge, data: Path) -> None:
@@ -250,25 +242,19 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the figures")
-    parser.add_argument("--figure-cells", action="store_true", help="look at the 24 cells, too")
     args = parser.parse_args()
     judge = Judge(open_bundle(args.model))
-    once = Judge(judge.bundle.with_views(1))
     print(f"{judge.bundle.id}, threshold {judge.threshold}")
     simulated = print_simulated(judge)
-    real = print_real(judge, once, args.data)
-    if args.figure_cells:
-        print_figure_cells(judge, once, args.data)
+    real = print_real(judge, args.data)
     print_unsure(judge, args.data)
     for device in (device.name for device in available_devices()):
-        for views in (judge, once):
-            whole, bare = speed(views, device)
-            many = views.bundle.spec.views
-            print(f"{device}, {many} views: {whole:.0f} cells/s; bare network {bare:.0f} views/s")
+        whole, bare = speed(judge, device)
+        print(f"{device}: {whole:.0f} cells/s; bare network {bare:.0f} views/s")
     sets = {"simulated": simulated, "real CyCLoPS": real}
-    draw_coverage(sets, judge.threshold, args.output / "yeast-12-coverage.png")
+    draw_coverage(sets, judge.threshold, args.output / f"{judge.bundle.spec.name}-coverage.png")
     title = f"{HELD_OUT[1]:,} simulated cells"
-    draw_confusion(*simulated, title, args.output / "yeast-12-confusion.png")
+    draw_confusion(*simulated, title, args.output / f"{judge.bundle.spec.name}-confusion.png")
 
 
 if __name__ == "__main__":

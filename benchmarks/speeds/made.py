@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from napari_organelle.model.bundle import ModelBundle, ModelSpec, OrganelleClass, save_bundle
-from napari_organelle.model.vgg16 import NetworkPlan, imagenet_weights, weight_shapes
+from napari_organelle.model.networks.plan import NetworkPlan
+from napari_organelle.model.networks.vgg16 import imagenet_weights
 from napari_organelle.prepare.channels import YEAST_SLOTS, ChannelMap
 from napari_organelle.prepare.pixels import PixelPlan
 from napari_organelle.read.image_set import Channel, ImageSet
@@ -35,7 +36,7 @@ def random_bundle(folder: Path, width: float, side: int) -> ModelBundle:
         thresholds=(0.5,),
     )
     rng = np.random.default_rng(0)
-    shapes = weight_shapes(network, len(classes), side)
+    shapes = network.weight_shapes(len(classes), side)
     weights = {name: np.abs(rng.normal(0, 0.05, shape)).astype(np.float32) for name, shape in shapes.items()}
     return save_bundle(
         folder / f"{spec.name}.organelle", spec, weights | (imagenet_weights() if width == 1 else {})

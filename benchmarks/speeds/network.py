@@ -9,11 +9,11 @@ import tifffile
 from PIL import Image
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle
-from napari_organelle.model.device import backend_name, choose_device, describe
+from napari_organelle.model.engine.device import backend_name, choose_device, describe
+from napari_organelle.model.engine.loaded import load
 from napari_organelle.model.predict import collect, fitting_batch, predict
 from napari_organelle.model.prediction import Prediction
-from napari_organelle.model.vgg16 import NetworkPlan
-from napari_organelle.prepare.channels import ChannelMap, guess_channels
+from napari_organelle.prepare.channels import ChannelMap, bind_channels
 from napari_organelle.prepare.regions import Regions, slice_regions, tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.read.open import open_image_set
@@ -83,21 +83,13 @@ def _torch_product(matrix: np.ndarray) -> Callable[[], object]:
 
 
 def network_work(setting: Setting, side: int, device: str) -> Work:
-    """Whole batches through the whole network; it does operations of convolutions."""
-    model = random_bundle(setting.folder, 1.0, side).load(device)
+    """Whole batches through the whole network; it does operations of convolutions and head."""
+    model = load(random_bundle(setting.folder, 1.0, side), device)
     size = fitting_batch(side, model.device)
     batch = np.random.default_rng(0).random((size, side, side, 3), np.float32)
-    return _repeated(lambda: model.probabilities(batch), size * operations(NetworkPlan(), side))
-
-
-def operations(plan: NetworkPlan, side: int) -> int:
-    """Multiplications and additions of the convolutions for one image."""
-    count, channels = 0, 3
-    for block in range(1, 6):
-        for filters in plan.filters(block):
-            count += 2 * 9 * channels * filters * (side >> (block - 1)) ** 2
-            channels = filters
-    return count
+    return _repeated(
+        lambda: model.probabilities(batch), size * 2 * model.bundle.spec.network.multiplications(12, side)
+    )
 
 
 def _repeated(run: Callable[[], object], each: int) -> Work:
@@ -155,7 +147,7 @@ def real_sets(setting: Setting) -> dict[str, tuple[ModelBundle, ImageSet, Region
         "windows of HPA stains": (stain, stains_set, _tiles(stains_set, 256)),
     }
     return {
-        name: (bundle, images, regions, guess_channels(bundle.spec.slots, images.channels))
+        name: (bundle, images, regions, bind_channels(bundle.spec.slots, images.channels))
         for name, (bundle, images, regions) in found.items()
     }
 

@@ -10,9 +10,10 @@ from itertools import islice
 import numpy as np
 
 from napari_organelle.model.bundle import ModelBundle
-from napari_organelle.model.device import choose_device
+from napari_organelle.model.engine.device import choose_device
+from napari_organelle.model.engine.loaded import load
+from napari_organelle.model.networks.vgg16 import imagenet_weights
 from napari_organelle.model.predict import fitting_batch, predict, prepare_batches
-from napari_organelle.model.vgg16 import imagenet_weights
 from napari_organelle.prepare.augment import NONE
 from napari_organelle.prepare.regions import Regions, slice_regions, tile_regions
 from napari_organelle.read.image_set import ImageSet
@@ -67,7 +68,7 @@ def _both_models(setting: Setting, images: ImageSet, regions: Regions, what: str
 
 def bare_work(bundle: ModelBundle, images: ImageSet, regions: Regions, device: str) -> Work:
     """The network on batches in memory, for about as long as `whole_work`; it does regions."""
-    model, plan = bundle.load(device), bundle.spec.pixels
+    model, plan = load(bundle, device), bundle.spec.pixels
     size = fitting_batch(plan.input_size, model.device)
     made = prepare_batches(images, regions, CHANNELS, plan, size)
     ready = [batch.inputs for batch in islice(made, BARE_BATCHES)]

@@ -1,0 +1,1 @@
+"""Parts of the recipe of `hpa-28`."""

@@ -1,0 +1,1 @@
+"""What the recipes of the yeast models share: real cells, light and pose at random, and the loop."""
