@@ -1,4 +1,7 @@
-"""The runs whose layers are in the viewer: looked at again, and compared with each other."""
+"""The runs whose layers are in the viewer: looked at again, and compared with each other.
+
+A comparison, its table and its layer of rings, is there as long as the page names the two runs that it is of.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class RunsPage(QWidget):
         super().__init__()
         self.viewer: napari.Viewer = events.viewer
         self.comparison: Comparison | None = None
-        self._compared: Result | None = None
+        self._compared: tuple[Result, ...] = ()
         self._turns: dict[tuple[int, int], int] = {}
         self.run = ObjectCombo("A run whose layers are in the viewer")
         self.other = ObjectCombo("Another run on the same image")
@@ -49,7 +52,9 @@ class RunsPage(QWidget):
         self.compare_button = _button("Compare", "Count where both say the same, and ring what changed")
         self.agreement = wrapped_label()
         self.table = QTableWidget()
-        self.table.setToolTip("Rows: the run. Columns: the other. Double-click to visit such regions in turn")
+        self.table.setToolTip(
+            "Rows: the earlier run. Columns: the later one. Double-click to visit such regions in turn"
+        )
         self.table.setAccessibleName("Agreement of two runs")
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setTabKeyNavigation(False)
@@ -64,6 +69,7 @@ class RunsPage(QWidget):
         form.addRow(self.agreement)
         form.addRow(self.table)
         self.run.activated.connect(lambda _: self._offer_others())
+        self.other.activated.connect(lambda _: self._drop_another_pair())
         self.show_button.clicked.connect(lambda: self.wanted.emit(self.run.value))
         self.compare_button.clicked.connect(self.compare)
         self.table.cellDoubleClicked.connect(self.go_to)
@@ -85,10 +91,10 @@ class RunsPage(QWidget):
         self._offer_others()
 
     def compare(self) -> None:
-        """Compare the two, at the thresholds that they are shown with."""
-        first, second = self.run.value, self.other.value
-        if first is None or second is None:
+        """Compare the two, the earlier one first, at the thresholds that they are shown with."""
+        if self.run.value is None or self.other.value is None:
             return
+        first, second = sorted((self.other.value, self.run.value), key=lambda run: run.record.date)
         try:
             limits = (self._limits(first), self._limits(second))
             self.comparison = compare(first.prediction, second.prediction, limits)
@@ -96,14 +102,15 @@ class RunsPage(QWidget):
             self._clear()
             self.said.emit(str(error))
             return
-        self._compared, self._turns = first, {}
-        self.agreement.setText(self.comparison.told())
+        self._compared, self._turns = (first, second), {}
+        rows, columns = _name(first.record), _name(second.record)
+        self.agreement.setText(f"{self.comparison.told()}\nRows: {rows}\nColumns: {columns}")
         self._fill(self.comparison)
         self._ring(self.comparison, first, second)
 
     def go_to(self, row: int, column: int) -> None:
         """Visit the next region with such a pair of calls."""
-        if self.comparison is None or self._compared is None:
+        if self.comparison is None:
             return
         names = self.comparison.table()
         first, second = names.index[row], names.columns[column]
@@ -111,7 +118,7 @@ class RunsPage(QWidget):
         if len(such):
             turn = self._turns.get((row, column), 0)
             self._turns[row, column] = turn + 1
-            look_at(self.viewer, self._compared, int(self.comparison.rows[such[turn % len(such)]]))
+            look_at(self.viewer, self._compared[0], int(self.comparison.rows[such[turn % len(such)]]))
 
     def _offer_others(self) -> None:
         run = self.run.value
@@ -120,15 +127,25 @@ class RunsPage(QWidget):
         self.about.setText("No run yet." if run is None else run.record.about())
         self.show_button.setEnabled(run is not None)
         self.compare_button.setEnabled(bool(others))
+        self._drop_another_pair()
+
+    def _drop_another_pair(self) -> None:
+        """A comparison of other runs than those that are named is no longer shown."""
+        if self._compared and {id(run) for run in self._compared} != {
+            id(self.run.value),
+            id(self.other.value),
+        }:
+            self._clear()
 
     def _limits(self, run: Result) -> np.ndarray:
         known = next((record(layer) for layer in self.viewer.layers if result_of(layer) is run), None)
         return np.array((known or run.record).thresholds)
 
     def _clear(self) -> None:
-        self.comparison = self._compared = None
+        self.comparison, self._compared = None, ()
         self.agreement.setText("")
         self.table.hide()
+        self._take_rings_away()
 
     def _fill(self, comparison: Comparison) -> None:
         counts: Any = comparison.table()
@@ -140,7 +157,7 @@ class RunsPage(QWidget):
             for column, second in enumerate(counts.columns):
                 item = QTableWidgetItem(f"{counts.iloc[row, column]:,}")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-                item.setToolTip(f"{first!s} in the run, {second!s} in the other")
+                item.setToolTip(f"{first!s} in the earlier run, {second!s} in the later one")
                 if first != second and counts.iloc[row, column]:
                     item.setBackground(QBrush(QColor("#b35900")))
                     item.setForeground(QBrush(QColor("white")))
@@ -150,14 +167,17 @@ class RunsPage(QWidget):
 
     def _ring(self, comparison: Comparison, first: Result, second: Result) -> None:
         """One layer of changes, in the place of the last one."""
-        for layer in [each for each in self.viewer.layers if CHANGES in each.metadata.get(METADATA, {})]:
-            self.viewer.layers.remove(layer)
+        self._take_rings_away()
         if not len(comparison.changed):
             return
         data, options, _ = changes_layer(comparison, first.placement)
         name = f"{first.record.image}: changes from {first.record.model} to {second.record.model}"
         metadata = {METADATA: {CHANGES: True}}
         add_layer(self.viewer, napari.layers.Points(data, name=name, metadata=metadata, **options))
+
+    def _take_rings_away(self) -> None:
+        for layer in [each for each in self.viewer.layers if CHANGES in each.metadata.get(METADATA, {})]:
+            self.viewer.layers.remove(layer)
 
 
 def _same_image(one: Result, other: Result) -> bool:
