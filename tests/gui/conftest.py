@@ -46,7 +46,11 @@ def save_model(folder: Path, name: str, **changes: Any) -> ModelBundle:
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of models, with `tiny` in it and none of those that come with the package."""
+    """The folder of models, with `tiny` in it and none of those that come with the package.
+
+    Labels by hand have a folder of their own, too.
+    """
+    monkeypatch.setenv("NAPARI_ORGANELLE_LABELS", str(tmp_path / "labels"))
     folder = tmp_path / "models"
     save_model(folder, "tiny")
     monkeypatch.setenv("NAPARI_ORGANELLE_MODELS", str(folder))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_organelle.errors import ReadError
+from napari_organelle.show.group_view import group_view
 from napari_organelle.show.results_file import read_results
 from napari_organelle.show.roll_up import roll_up, summary
 
@@ -93,6 +94,23 @@ def test_several_organelles_a_cell() -> None:
     assert groups["called"].to_dict() == {"P": "er", "Q": "unsure"}
     assert groups.loc["P", "p_er"] == pytest.approx(2.3 / 3)
     assert groups.loc["P", "agreement"] == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_what_a_person_said_counts_instead_of_the_answer(tmp_path: Path, suffix: str) -> None:
+    wrong = [0.9, 0.05, 0.05]
+    cells = [("a", wrong)] * 3 + [("b", [np.nan] * 3)] * 2 + [("c", wrong)]
+    table = results(cells, corrected=["nucleus"] * 3 + ["lysosome"] * 2 + [""])
+    path = tmp_path / f"out{suffix}"
+    table.to_csv(path, index=False) if suffix == ".csv" else table.to_parquet(path)
+    groups = roll_up(read_results(path), "gene").set_index("gene")
+    assert groups["called"].to_dict() == {"a": "nucleus", "b": "lysosome", "c": "cytoplasm"}
+    assert groups.loc["a", "p_nucleus"] == pytest.approx(1, abs=0.01)
+    assert groups.loc["c", "p_lysosome"] < 0.01
+    view = group_view(table, "gene")
+    assert view.classes == (*CLASSES, "lysosome")
+    np.testing.assert_array_equal(view.shares.argmax(axis=1), [2, 3, 0])
+    assert table["called"].iloc[0] == "cytoplasm"
 
 
 def test_a_table_without_the_column_says_what_it_has() -> None:

@@ -32,6 +32,16 @@ def test_rows_follow_the_regions(images: ImageSet) -> None:
     assert table["width"].tolist() == [9, 9]
 
 
+def test_what_a_person_said_stands_beside_the_call(images: ImageSet) -> None:
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6]], np.float32)
+    prediction = Prediction(slice_regions(images, [2, 0]), probabilities, ("a", "b"), "single", "m@0")
+    table = results_table(prediction, images, 0.7, {1: "b"})
+    assert list(table.columns[7:10]) == ["called", "corrected", "confidence"]
+    assert table["called"].tolist() == ["a", "unsure"]
+    assert table["corrected"].tolist() == ["", "b"]
+    assert "corrected" not in results_table(prediction, images, 0.7, {})
+
+
 def test_known_labels_come_last(images: ImageSet) -> None:
     images.items["label"] = ["x", "", "y"]
     prediction = Prediction(

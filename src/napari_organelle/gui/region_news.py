@@ -16,10 +16,13 @@ class RegionNews(QObject):
         A region was chosen in a list: its row.
     category : viewer, str
         A class was chosen in the legend: its name, or ``"unsure"``.
+    corrected : viewer, Result
+        Regions of a result were given classes by hand, or these were taken away.
     """
 
     region = Signal(object, object, int)
     category = Signal(object, str)
+    corrected = Signal(object, object)
 
 
 region_news = RegionNews()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from napari_organelle.model.calling import UNSURE
 from napari_organelle.read.image_set import LABEL_SEPARATOR
-from napari_organelle.show.results_file import classes_of
+from napari_organelle.show.results_file import classes_of, with_corrections
 from napari_organelle.show.roll_up import group_columns, roll_up
 
 WELL = re.compile(r"([A-Z]{1,2})(\d{1,2})")
@@ -91,6 +91,7 @@ def group_view(table: pd.DataFrame, by: str, *, seed: int = 0) -> GroupView:
     ReadError
         As for `roll_up`.
     """
+    table = with_corrections(table)
     groups = roll_up(table, by, seed=seed)
     keys = group_columns(table.columns, by)
     names = table[keys].astype("string").fillna("")

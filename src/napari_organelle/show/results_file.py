@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
 from napari_organelle.model.prediction import PROBABILITY
+from napari_organelle.read.image_set import LABEL_SEPARATOR
 from napari_organelle.read.tables.cells import unguard
 from napari_organelle.read.tables.table import find_dialect
-from napari_organelle.show.tables import PARQUET
+from napari_organelle.show.tables import CORRECTED, PARQUET
 
 CONFIDENCE = "confidence"
 
@@ -63,6 +65,38 @@ def classes_of(columns: Iterable[str]) -> tuple[str, ...]:
             "This is no table of results: it needs the columns 'called' and p_<class>, as classify writes it."
         )
     return classes
+
+
+def with_corrections(table: pd.DataFrame) -> pd.DataFrame:
+    """A table in which what a person said is the call, and certain.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `tables.results_table`.
+
+    Returns
+    -------
+    DataFrame
+        Where ``corrected`` is not empty, it is ``called``, with probabilities (and confidence, where that is
+        a column) of 1, and 0 for all other classes; classes that the model does not know have columns too.
+    """
+    given = table[CORRECTED].astype("string").fillna("").to_numpy(object) if CORRECTED in table else []
+    rows = [row for row, label in enumerate(given) if label]
+    if not rows:
+        return table
+    names = [given[row].split(LABEL_SEPARATOR) for row in rows]
+    classes = classes_of(table.columns)
+    new = sorted({name for each in names for name in each} - set(classes))
+    columns = {PROBABILITY + name: table.get(PROBABILITY + name, 0.0) for name in (*classes, *new)}
+    changed = table.assign(**columns, called=table["called"].astype(object))
+    changed.iloc[rows, changed.columns.get_loc("called")] = given[rows]
+    if CONFIDENCE in changed:
+        changed.iloc[rows, changed.columns.get_loc(CONFIDENCE)] = 1.0
+    for name in (*classes, *new):
+        certain = np.array([name in each for each in names], float)
+        changed.iloc[rows, changed.columns.get_loc(PROBABILITY + name)] = certain
+    return changed
 
 
 def _read_text(path: Path, whole: bool) -> pd.DataFrame:

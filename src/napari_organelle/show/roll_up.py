@@ -15,7 +15,7 @@ from napari_organelle.model.calling import UNSURE
 from napari_organelle.model.prediction import PROBABILITY
 from napari_organelle.read.image_set import LABEL_SEPARATOR
 from napari_organelle.read.yeast.known_locations import known_classes, known_locations
-from napari_organelle.show.results_file import classes_of
+from napari_organelle.show.results_file import classes_of, with_corrections
 
 KEYS = {
     "item": ("source", "item"),
@@ -58,6 +58,7 @@ class _RegionCalls:
 def roll_up(table: pd.DataFrame, by: str, *, seed: int = 0) -> pd.DataFrame:
     """Call proteins, wells, fields... from the answers to their cells.
 
+    What a person said of a cell counts instead of its answer (`with_corrections`).
     For one organelle a cell: the mean of the logarithms of the called cells' probabilities. Unsure cells are
     counted, but do not vote. For several organelles: the mean probability of each class over all answered
     cells, called from the lowest probability at which the table calls that class.
@@ -91,6 +92,7 @@ def roll_up(table: pd.DataFrame, by: str, *, seed: int = 0) -> pd.DataFrame:
         If the table is none of results, or lacks the column.
     """
     keys = group_columns(table.columns, by)
+    table = with_corrections(table)
     regions = _region_calls(table)
     names = table[keys].astype("string").fillna("")
     named = np.flatnonzero((names[keys[-1]] != "").to_numpy())

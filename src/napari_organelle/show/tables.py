@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,19 @@ PARQUET = ".parquet"
 
 FLOATS = "%.6g"
 
+CORRECTED = "corrected"
+"""Column of what a person said that a region shows, beside what it is called; empty where nobody did."""
+
 PLACES = ("plate", "well", "field", "gene", "protein")
 """Columns of a set's item table that its results keep."""
 
 
-def results_table(prediction: Prediction, images: ImageSet, threshold: float | np.ndarray) -> pd.DataFrame:
+def results_table(
+    prediction: Prediction,
+    images: ImageSet,
+    threshold: float | np.ndarray,
+    corrected: Mapping[int, str] | None = None,
+) -> pd.DataFrame:
     """One row a region, as it is exported.
 
     Parameters
@@ -35,13 +43,15 @@ def results_table(prediction: Prediction, images: ImageSet, threshold: float | n
         What was classified.
     threshold : float or (K,) array
         Probability in [0, 1] from which a class is called.
+    corrected : mapping of int to str, optional
+        Rows of regions that were given a class by hand, and the class; ``"|"`` between several.
 
     Returns
     -------
     DataFrame
         Columns source, item, those of `PLACES` that the set has (as text, so that tables of several sets fit
-        together), region, y, x, height, width (pixels), called, confidence, ``p_<class>``..., and label where
-        the set has one.
+        together), region, y, x, height, width (pixels), called, corrected where any region was, confidence,
+        ``p_<class>``..., and label where the set has one.
     """
     table = prediction.to_frame(threshold)
     items = images.items.iloc[table["item"].to_numpy()]
@@ -50,6 +60,9 @@ def results_table(prediction: Prediction, images: ImageSet, threshold: float | n
     table["item"] = items["item"].to_numpy()
     for name in reversed([name for name in PLACES if name in items]):
         table.insert(2, name, items[name].astype("string").fillna("").to_numpy(object))
+    if corrected:
+        given = [corrected.get(row, "") for row in range(len(table))]
+        table.insert(table.columns.get_loc("called") + 1, CORRECTED, given)
     if (images.items["label"] != "").any():
         table["label"] = items["label"].to_numpy()
     return table

@@ -173,12 +173,41 @@ def test_corrections_come_back(
     choose(gallery, 2)
     gallery.give("bright")
     first = gallery.result
+    qtbot.waitUntil(lambda: "corrected" in labels_layer(viewer).features)
+    assert classified.results.saving().table()["corrected"].tolist() == ["", "", "bright", ""]
     classified.form.regions.window.setValue(20)
     classified.start()
     finish(classified)
+    again = classified.results.saving().table()
+    assert again["called"].tolist()[2] == "dark"
+    assert again["corrected"].tolist() == ["", "", "bright", ""]
     gallery.refresh()
     assert gallery.result is not first
     assert gallery.result.corrected == {2: "bright"}
+
+
+def test_labels_given_before_a_run_are_in_its_first_table(
+    viewer: napari.Viewer, classified: ClassifyWidget, gallery: GalleryWidget, finish: Any
+) -> None:
+    choose(gallery, 2)
+    gallery.give("bright")
+    viewer.window.remove_dock_widget(gallery)
+    first = classified.results.result
+    classified.form.regions.window.setValue(20)
+    classified.start()
+    finish(classified)
+    assert classified.results.result is not first
+    assert classified.results.result.corrected == {2: "bright"}
+    second = classified.results.result
+    first.corrected.clear()
+    classified.runs.run.choose(first)
+    classified.runs.show_button.click()
+    assert classified.results.result is first
+    assert first.corrected == {2: "bright"}
+    assert second.corrected == {2: "bright"}
+    gallery.annotator.log.path.write_text("no line of labels\n")
+    classified.runs.show_button.click()
+    assert "Its corrections are not shown" in classified.message.text()
 
 
 def test_a_class_that_the_model_does_not_know_can_be_given(gallery: GalleryWidget, folder: Path) -> None:

@@ -77,6 +77,18 @@ def test_geojson_has_a_detection_for_each_region(tmp_path: Path) -> None:
     assert not (tmp_path / "b.geojson").exists()
 
 
+def test_what_a_person_said_is_the_class_in_qupath_and_a_column_elsewhere(tmp_path: Path) -> None:
+    table = results().assign(corrected=["golgi", ""])
+    write_tables([table], tmp_path / "a.geojson")
+    first, second = json.loads((tmp_path / "a.geojson").read_text())["features"]
+    assert first["properties"]["classification"]["name"] == "golgi"
+    assert first["properties"]["measurements"]["p_er"] == 0.75
+    assert "classification" not in second["properties"]
+    other = cellprofiler_table(table)
+    assert other["Organelle_Called"].tolist() == ["er", ""]
+    assert other["Organelle_Corrected"].tolist() == ["golgi", ""]
+
+
 def test_outlines_go_around_the_pixels_of_an_object(tmp_path: Path) -> None:
     labels = np.zeros((20, 20), np.int32)
     labels[5:8, 10:14] = 1

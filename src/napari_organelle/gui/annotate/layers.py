@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 from collections.abc import Iterator
@@ -78,9 +79,17 @@ def window_file(image: Image, what: str) -> Path:
     return _file_of(image, what)
 
 
+def may_have_labels(told: Layer, what: str) -> bool:
+    """Whether a file of labels is called so; whether it is of these pixels is known once they are read."""
+    return any(annotations_folder().glob(f"{glob.escape(_stem(told, what))}-*{SUFFIX}"))
+
+
 def _file_of(told: Layer, what: str) -> Path:
-    name = re.sub(r"[^\w.-]+", "_", f"{told.name}-{what}")
-    return annotations_folder() / f"{name}-{_digest(told)}{SUFFIX}"
+    return annotations_folder() / f"{_stem(told, what)}-{_digest(told)}{SUFFIX}"
+
+
+def _stem(told: Layer, what: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", f"{told.name}-{what}")
 
 
 def bring_into_view(

@@ -19,6 +19,7 @@ from napari_organelle.prepare.plans import Tiles
 from napari_organelle.read.zarr.labels import has_image, require_room, write_labels
 from napari_organelle.show.exports import geojson
 from napari_organelle.show.exports.cellprofiler import cellprofiler_table
+from napari_organelle.show.results_file import with_corrections
 from napari_organelle.show.tables import results_table, write_tables
 
 CELLPROFILER = "CellProfiler's columns (*.csv)"
@@ -55,7 +56,10 @@ class Saving:
     def table(self) -> pd.DataFrame:
         """One row a region, with model, threshold and date."""
         record = self.result.record.at(limits_of(self.limits))
-        return record.stamp(results_table(self.result.prediction, self.result.images, self.limits))
+        result = self.result
+        return record.stamp(
+            results_table(result.prediction, result.images, self.limits, dict(result.corrected))
+        )
 
     def save(self, path: Path, kind: str = "") -> Iterator[str]:
         """Write the table, by the path's ending; what was written is the only report.
@@ -92,6 +96,8 @@ class Saving:
     def save_labels(self) -> Iterator[str]:
         """Write the calls as labels into the OME-Zarr images; where is the only report.
 
+        What a person said counts instead of the call.
+
         Raises
         ------
         OrganelleError
@@ -102,7 +108,7 @@ class Saving:
         mark = hashlib.blake2b(repr((result.record.model_id, result.record.settings)).encode(), digest_size=8)
         for path in paths:
             require_room(path, name, mark.hexdigest())
-        table = results_table(result.prediction, result.images, self.limits)
+        table = with_corrections(self.table())
         item = result.prediction.regions.windows[:, 0]
         plan, done = result.request.plan, 0
         for number, path in enumerate(paths):

@@ -11,6 +11,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
+from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.body import Body
 from napari_organelle.gui.classify.cells import find_in_stack
 from napari_organelle.gui.classify.form import AUTO, ClassifyForm
@@ -20,8 +21,10 @@ from napari_organelle.gui.classify.request import ClassifyRequest, Report, RunSt
 from napari_organelle.gui.classify.results import Result
 from napari_organelle.gui.classify.results_panel import ResultsPanel
 from napari_organelle.gui.classify.runs_page import RunsPage
+from napari_organelle.gui.corrections import restore
 from napari_organelle.gui.devices import DeviceList, ask_devices
 from napari_organelle.gui.inputs import add_layer
+from napari_organelle.gui.region_news import is_same, region_news
 from napari_organelle.gui.rollup.page import RollUpPage, Source
 from napari_organelle.gui.status import Speed, duration, status_line
 from napari_organelle.model.engine.device import OPENVINO
@@ -85,6 +88,7 @@ class ClassifyWidget(Body):
         self.roll_up.said.connect(self.say)
         self.runs.said.connect(self.say)
         self.runs.wanted.connect(self._go_back_to)
+        region_news.corrected.connect(self._on_corrected)
         self.pages.currentChanged.connect(lambda _: self.roll_up.refresh())
         self.start_job(ask_devices(), self._on_devices, self._on_devices_end)
         self.refresh()
@@ -195,12 +199,13 @@ class ClassifyWidget(Body):
         result = Result(prediction, request, replace(current.record, date=now()))
         if current.labels is not None:
             current.labels.visible = False
+        notes = self._restore(result)
         self.results.show_result(result)
         self.runs.choose(result)
         for page in self._later_pages:
             self.pages.setTabEnabled(page, True)
         self.pages.setCurrentIndex(self._results_page)
-        notes = [unanswered_note(prediction, request.images)]
+        notes.append(unanswered_note(prediction, request.images))
         if replaced := self.results.layers.replaced:
             notes.append(f"It replaces the same run of {replaced[11:16]}.")
         return [note for note in notes if note]
@@ -210,7 +215,20 @@ class ClassifyWidget(Body):
         """Those that need a result."""
         return self._results_page, self._groups_page, self._runs_page
 
+    def _restore(self, result: Result) -> list[str]:
+        """Give a result the corrections that its regions have; what is to be said of it."""
+        try:
+            restore(result, self.viewer.layers)
+        except OrganelleError as error:
+            return [f"Its corrections are not shown: {error}"]
+        return []
+
+    def _on_corrected(self, viewer: Any, result: Result) -> None:
+        if is_same(viewer, self.viewer) and result is self.results.result:
+            self._roll_up()
+
     def _go_back_to(self, result: Result) -> None:
+        self.say(" ".join(self._restore(result)))
         self.results.go_back_to(result)
         self.pages.setCurrentIndex(self._results_page)
 
@@ -224,15 +242,19 @@ class ClassifyWidget(Body):
         """Groups follow the result and its threshold."""
         result = self.results.result
         if result is not None:
-            layers, limits = self.results.layers, self.results.limits
+            layers, limits, corrected = self.results.layers, self.results.limits, dict(result.corrected)
             self.roll_up.set_source(
                 Source(
-                    table=lambda: results_table(result.prediction, result.images, limits),
+                    table=lambda: results_table(result.prediction, result.images, limits, corrected),
                     colours={each.name: each.colour for each in result.bundle.spec.classes},
                     go_to=lambda _, row: layers.go_to(row),
                     folder=self.results.folder,
                 )
             )
+
+    def let_go(self) -> None:
+        """Hear nothing more of other docks."""
+        region_news.corrected.disconnect(self._on_corrected)
 
     # finding cells
 

@@ -7,29 +7,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Points
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.annotate.annotator import Annotator
 from napari_organelle.gui.annotate.class_list import new_colour
-from napari_organelle.gui.annotate.layers import label_file, window_file
 from napari_organelle.gui.body import Body
 from napari_organelle.gui.classify.record import record
 from napari_organelle.gui.classify.results import Result, look_at, recolour
+from napari_organelle.gui.corrections import corrector
 from napari_organelle.gui.docks import open_why
 from napari_organelle.gui.gallery.controls import KEYS_HELP, GalleryControls
 from napari_organelle.gui.gallery.crop_list import Captions, CropList
 from napari_organelle.gui.gallery.marker import Marker
-from napari_organelle.gui.gallery.targets import RegionTargets, source_layer
 from napari_organelle.gui.gallery.thumbnails import Thumbnails
 from napari_organelle.gui.picking import Picker, layers_of, results_shown
 from napari_organelle.gui.region_news import is_same, region_news
+from napari_organelle.gui.region_targets import RegionTargets
 from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
 from napari_organelle.model.usefulness import most_useful
 from napari_organelle.read.image_set import LABEL_SEPARATOR
-from napari_organelle.read.tables.annotations import AnnotationLog
 from napari_organelle.show.gallery import ALL, gallery_rows
 
 if TYPE_CHECKING:
@@ -147,30 +145,12 @@ class GalleryWidget(Body):
 
     def _begin(self, result: Result) -> None:
         """Restore the labels of the objects, points or windows, and write to their file from now on."""
-        layer = source_layer(result, self.viewer.layers)
-        image = next(
-            (each for each in self.viewer.layers if str(each.unique_id) == result.record.image_id), None
-        )
-        if layer is None or (image is None and isinstance(layer, Image)):
-            return
         try:
-            path = (
-                label_file(layer, image)
-                if isinstance(layer, Labels | Points)
-                else window_file(layer, result.record.settings.get("regions", "regions"))
-            )
-            targets = RegionTargets(result, layer, self._on_labels)
-            annotator = Annotator(targets, self._colours(result), AnnotationLog(path))
+            self.annotator = corrector(result, self.viewer.layers, self._on_labels)
         except OrganelleError as error:
             self.fail(error, f"Corrections can't be made: {error}")
-            return
-        annotator.colours = self._colours(result) | {
-            name: colour
-            for name, colour in annotator.colours.items()
-            if name not in result.bundle.spec.class_names
-        }
-        self.annotator = annotator
-        self._on_labels()
+        else:
+            self._on_labels()
 
     @staticmethod
     def _colours(result: Result) -> dict[str, str]:
@@ -350,6 +330,7 @@ class GalleryWidget(Body):
     def _recolour(self) -> None:
         if self.result is not None:
             recolour(self.viewer, self.result)
+            region_news.corrected.emit(self.viewer, self.result)
 
     def _on_selection(self, *_: Any) -> None:
         self._show_controls()

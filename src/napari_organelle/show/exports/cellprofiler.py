@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from napari_organelle.model.prediction import PROBABILITY
-from napari_organelle.show.tables import PLACES
+from napari_organelle.show.tables import CORRECTED, PLACES
 
 
 def cellprofiler_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -21,7 +21,8 @@ def cellprofiler_table(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ImageNumber (from 1, in the order of the images), ObjectNumber (the object's label, or the region's
         number), Location_Center_X and _Y (pixels), Image_FileName, Metadata_Plate, Metadata_Well... where
-        they are known, Organelle_Called, Organelle_Confidence and Organelle_Probability_<class>.
+        they are known, Organelle_Called, Organelle_Corrected where any region was, Organelle_Confidence and
+        Organelle_Probability_<class>.
     """
     image = table.groupby(["source", "item"], sort=False).ngroup() + 1
     columns = {
@@ -34,6 +35,7 @@ def cellprofiler_table(table: pd.DataFrame) -> pd.DataFrame:
     }
     columns |= {f"Metadata_{name.capitalize()}": table[name].to_numpy() for name in PLACES if name in table}
     columns |= {"Organelle_Called": table["called"].to_numpy()}
+    columns |= {"Organelle_Corrected": table[CORRECTED].to_numpy()} if CORRECTED in table else {}
     columns |= {"Organelle_Confidence": table["confidence"].to_numpy()}
     for name in table:
         if str(name).startswith(PROBABILITY):

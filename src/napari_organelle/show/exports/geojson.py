@@ -14,6 +14,7 @@ from napari_organelle.errors import OrganelleError
 from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
 from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.prediction import PROBABILITY
+from napari_organelle.show.tables import CORRECTED
 
 SUFFIX = ".geojson"
 DIGITS = 4
@@ -27,7 +28,7 @@ def write_geojson(table: pd.DataFrame, path: Path, outlines: Mapping[int, Ring] 
     Parameters
     ----------
     table : DataFrame
-        As `tables.results_table`.
+        As `tables.results_table`; what a person said is a region's class, else what it is called.
     path : Path
         Where to.
     outlines : mapping of int to ring, optional
@@ -73,7 +74,7 @@ def _features(table: pd.DataFrame, outlines: Mapping[int, Ring]) -> Iterator[dic
         each.name: each.colour for each in colour_classes([name.removeprefix(PROBABILITY) for name in names])
     } | {UNSURE: UNSURE_COLOUR}
     for row in table.to_dict("records"):
-        called = str(row["called"])
+        called = str(row.get(CORRECTED) or row["called"])
         measured = {name: row[name] for name in ("confidence", *names)}
         properties: dict[str, Any] = {
             "objectType": "detection",

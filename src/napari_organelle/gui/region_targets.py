@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image, Labels, Layer, Points
+from napari.layers import Image, Labels, Layer
 
 from napari_organelle.gui.classify.results import Result
 from napari_organelle.gui.targets import CLASS, SAME_POINT_PX
@@ -149,11 +149,3 @@ class RegionTargets:
         self.layer.features = features.assign(
             **{CLASS: named.where(named.notna(), features[CLASS]).fillna("")}
         )
-
-
-def source_layer(result: Result, layers: Iterable[Layer]) -> Layer | None:
-    """The layer whose objects or points were classified, or else the image; None where it is gone."""
-    wanted = result.record.regions_id or result.record.image_id
-    found = next((layer for layer in layers if str(layer.unique_id) == wanted), None)
-    fits = isinstance(found, Labels | Points) or (isinstance(found, Image) and not result.record.regions_id)
-    return found if fits else None
