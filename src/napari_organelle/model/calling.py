@@ -7,6 +7,9 @@ import numpy as np
 UNSURE = "unsure"
 """What a region is called when no class reaches its threshold."""
 
+CORRECTED = "corrected"
+"""Of what a person said that a region shows, beside what it is called: a column, or a list of regions."""
+
 UNSURE_COLOUR = "#9e9e9e"
 
 

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_organelle.model.calling import UNSURE
+from napari_organelle.model.calling import CORRECTED, UNSURE
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.usefulness import uncertainty
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR
 
 Order = Literal["sure", "unsure", "image"]
-ALL, CORRECTED = "all", "corrected"
+ALL = "all"
 
 
 def gallery_rows(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_organelle.model.calling import CORRECTED
 from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.spec import OrganelleClass
@@ -136,8 +137,8 @@ def features(
     for index, name in enumerate(prediction.class_names):
         columns[f"p_{name}"] = prediction.probabilities[:, index]
     if corrected:
-        columns["corrected"] = np.full(len(prediction.regions), "", object)
-        columns["corrected"][list(corrected)] = list(corrected.values())
+        columns[CORRECTED] = np.full(len(prediction.regions), "", object)
+        columns[CORRECTED][list(corrected)] = list(corrected.values())
     return pd.DataFrame(columns)
 
 

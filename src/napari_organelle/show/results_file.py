@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.model.calling import CORRECTED
 from napari_organelle.model.prediction import PROBABILITY
 from napari_organelle.read.image_set import LABEL_SEPARATOR
 from napari_organelle.read.tables.cells import unguard
 from napari_organelle.read.tables.table import find_dialect
-from napari_organelle.show.tables import CORRECTED, PARQUET
+from napari_organelle.show.tables import PARQUET
 
 CONFIDENCE = "confidence"
 
@@ -81,22 +82,22 @@ def with_corrections(table: pd.DataFrame) -> pd.DataFrame:
         Where ``corrected`` is not empty, it is ``called``, with probabilities (and confidence, where that is
         a column) of 1, and 0 for all other classes; classes that the model does not know have columns too.
     """
-    given = table[CORRECTED].astype("string").fillna("").to_numpy(object) if CORRECTED in table else []
-    rows = [row for row, label in enumerate(given) if label]
-    if not rows:
+    if CORRECTED not in table:
         return table
-    names = [given[row].split(LABEL_SEPARATOR) for row in rows]
+    given = table[CORRECTED].astype("string").fillna("").to_numpy(object)
+    is_given = given != ""
+    if not is_given.any():
+        return table
+    names = [set(label.split(LABEL_SEPARATOR)) for label in given[is_given]]
     classes = classes_of(table.columns)
-    new = sorted({name for each in names for name in each} - set(classes))
-    columns = {PROBABILITY + name: table.get(PROBABILITY + name, 0.0) for name in (*classes, *new)}
-    changed = table.assign(**columns, called=table["called"].astype(object))
-    changed.iloc[rows, changed.columns.get_loc("called")] = given[rows]
-    if CONFIDENCE in changed:
-        changed.iloc[rows, changed.columns.get_loc(CONFIDENCE)] = 1.0
-    for name in (*classes, *new):
-        certain = np.array([name in each for each in names], float)
-        changed.iloc[rows, changed.columns.get_loc(PROBABILITY + name)] = certain
-    return changed
+    columns: dict[str, Any] = {"called": np.where(is_given, given, table["called"].to_numpy(object))}
+    if CONFIDENCE in table:
+        columns[CONFIDENCE] = np.where(is_given, 1.0, table[CONFIDENCE])
+    for name in (*classes, *sorted(set().union(*names) - set(classes))):
+        values = np.array(table[PROBABILITY + name], float) if name in classes else np.zeros(len(table))
+        values[is_given] = [name in each for each in names]
+        columns[PROBABILITY + name] = values
+    return table.assign(**columns)
 
 
 def _read_text(path: Path, whole: bool) -> pd.DataFrame:

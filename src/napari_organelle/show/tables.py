@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_organelle.errors import OrganelleError
 from napari_organelle.files import whole_file
+from napari_organelle.model.calling import CORRECTED
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.tables.cells import guard
@@ -19,9 +20,6 @@ from napari_organelle.read.tables.cells import guard
 PARQUET = ".parquet"
 
 FLOATS = "%.6g"
-
-CORRECTED = "corrected"
-"""Column of what a person said that a region shows, beside what it is called; empty where nobody did."""
 
 PLACES = ("plate", "well", "field", "gene", "protein")
 """Columns of a set's item table that its results keep."""
@@ -62,7 +60,7 @@ def results_table(
         table.insert(2, name, items[name].astype("string").fillna("").to_numpy(object))
     if corrected:
         given = [corrected.get(row, "") for row in range(len(table))]
-        table.insert(table.columns.get_loc("called") + 1, CORRECTED, given)
+        table.insert(table.columns.tolist().index("called") + 1, CORRECTED, given)
     if (images.items["label"] != "").any():
         table["label"] = items["label"].to_numpy()
     return table

@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVB
 from napari_organelle.gui.classify.results import Result
 from napari_organelle.gui.fields import ObjectCombo, show_row, wrapped_label
 from napari_organelle.gui.gallery.class_keys import ClassKeys
-from napari_organelle.show.gallery import ALL, CORRECTED, Order
+from napari_organelle.model.calling import CORRECTED
+from napari_organelle.show.gallery import ALL, Order
 from napari_organelle.show.legend import legend
 
 ORDERS: dict[Order, str] = {

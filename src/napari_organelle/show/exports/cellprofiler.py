@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from napari_organelle.model.calling import CORRECTED
 from napari_organelle.model.prediction import PROBABILITY
-from napari_organelle.show.tables import CORRECTED, PLACES
+from napari_organelle.show.tables import PLACES
 
 
 def cellprofiler_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import OrganelleError
-from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
+from napari_organelle.model.calling import CORRECTED, UNSURE, UNSURE_COLOUR
 from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.prediction import PROBABILITY
-from napari_organelle.show.tables import CORRECTED
 
 SUFFIX = ".geojson"
 DIGITS = 4
