@@ -30,6 +30,7 @@ from qtpy.QtWidgets import (
 
 from napari_organelle.gui.fields import name_fields, wrapped_label
 from napari_organelle.gui.jobs import Job, JobError
+from napari_organelle.gui.preferences import use_model_folder
 from napari_organelle.gui.viewer_events import ViewerEvents
 
 HELP = "https://napari-organelle.github.io/napari-organelle/"
@@ -66,6 +67,7 @@ class Body(QWidget):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
+        use_model_folder()
         self.viewer = viewer
         self.events = ViewerEvents(viewer)
         self._released = False

@@ -14,6 +14,7 @@ from napari_organelle.errors import OrganelleError
 from napari_organelle.files import check_outputs
 from napari_organelle.gui.jobs import Job
 from napari_organelle.gui.model_news import model_news
+from napari_organelle.gui.preferences import use_model_folder
 from napari_organelle.model.bundle import SUFFIX, find_bundles, open_bundle
 from napari_organelle.model.onnx.description import description_path
 from napari_organelle.model.onnx.export import export_onnx
@@ -26,6 +27,8 @@ def _models(_: Any) -> list[tuple[str, Path]]:
 
 def _follow_models(form: Any) -> None:
     """List models anew when one was trained, while the form is there."""
+    use_model_folder()
+    form.reset_choices()
     model_news.saved.connect(form.reset_choices)
     form.native.destroyed.connect(lambda: model_news.saved.disconnect(form.reset_choices))
 

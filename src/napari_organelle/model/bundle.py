@@ -247,13 +247,20 @@ def save_bundle(
 
 
 def user_folder() -> Path:
-    """Where a user's own bundles are: ``$NAPARI_ORGANELLE_MODELS``, or in the platform's data folder."""
+    """Where a user's own bundles are: ``$NAPARI_ORGANELLE_MODELS``, the chosen folder, or the usual one."""
     named = os.environ.get("NAPARI_ORGANELLE_MODELS")
-    return (
-        Path(named)
-        if named
-        else Path(platformdirs.user_data_dir("napari-organelle", appauthor=False)) / "models"
-    )
+    if named:
+        return Path(named)
+    return _chosen_folder or Path(platformdirs.user_data_dir("napari-organelle", appauthor=False)) / "models"
+
+
+_chosen_folder: Path | None = None
+
+
+def choose_user_folder(folder: Path | None) -> None:
+    """Look for the user's own bundles in another folder, in this process; None for the usual one."""
+    global _chosen_folder
+    _chosen_folder = folder
 
 
 def find_bundles() -> dict[str, Path]:

@@ -33,7 +33,7 @@ RECORD = np.dtype([("key", "S15"), ("crc", "<u4")])
 
 SEGMENT_ROWS = 256
 CACHE_BYTES = 8 * 2**30
-"""The least recently used features beyond this much are deleted."""
+"""The least recently used features beyond this much are deleted, unless a plan says otherwise."""
 
 
 def cache_folder() -> Path:
@@ -189,7 +189,7 @@ class FeatureCache:
         return features
 
 
-def prune_cache(folder: Path, limit: int = CACHE_BYTES) -> None:
+def prune_cache(folder: Path, limit: int) -> None:
     """Delete the least recently used segments beyond `limit` bytes."""
     rows = sorted(folder.glob("*/*.rows"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0

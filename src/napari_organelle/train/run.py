@@ -186,7 +186,7 @@ def _fit_all(run: _TrainingRun, compute: ComputeFeatures) -> Generator[EpochRepo
     cache = FeatureCache(
         folder / key.folder(), plan.recipe.network.feature_count(training_set.pixels.input_size)
     )
-    prune_cache(folder)
+    prune_cache(folder, plan.cache_bytes)
     if plan.teacher:
         run.taught = TaughtHead(plan, training_set, cache, key, run.device)
     head = run.taught or HeadStage(plan, training_set, cache, key, run.device)

@@ -30,6 +30,7 @@ from napari_organelle.train.examples import (
     scan,
     task_of,
 )
+from napari_organelle.train.features import CACHE_BYTES
 from napari_organelle.train.fitting import EpochReport
 from napari_organelle.train.folder import STOPPED_FILE
 from napari_organelle.train.recipes import DEFAULT, Recipe
@@ -93,6 +94,8 @@ class TrainingPlan:
         Replace the bundle if it exists.
     cache : Path, optional
         Folder of computed features.
+    cache_bytes : int
+        Those that were used least recently are deleted beyond this much.
     description : str
         Saved with the model.
     """
@@ -112,6 +115,7 @@ class TrainingPlan:
     resume: bool = False
     overwrite: bool = False
     cache: Path | None = None
+    cache_bytes: int = CACHE_BYTES
     description: str = ""
 
     def crosses(self, number: int) -> bool:

@@ -11,7 +11,9 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPu
 from napari_organelle.gui.batch.run import BatchRequest
 from napari_organelle.gui.classify.model_form import ModelForm
 from napari_organelle.gui.classify.region_form import TEXTS
+from napari_organelle.gui.devices import DeviceList
 from napari_organelle.gui.fields import ObjectCombo, show_row, whole_box, wrapped_label
+from napari_organelle.gui.preferences import offer_devices, preferences
 from napari_organelle.prepare.plans import Images, Objects, RegionPlan, Slices, Tiles
 from napari_organelle.show.tables import PARQUET
 
@@ -46,7 +48,7 @@ class BatchForm(QWidget):
         self.tile.setSpecialValueText("as the model's window")
         self.stride.setSpecialValueText("as the tile")
         self.device = ObjectCombo("Where the network runs")
-        self.device.offer([AUTO], lambda device: device[1])
+        self.offer_devices([])
         self._lay_out()
         self.model.changed.connect(self.changed)
         self.channels.textChanged.connect(self.changed)
@@ -77,6 +79,10 @@ class BatchForm(QWidget):
         choose = _button("Choose…", "CSV, Parquet or AnnData; no file is replaced", self._ask_output)
         form.addRow("Table", _row(choose))
         form.addRow(self.table)
+
+    def offer_devices(self, devices: DeviceList) -> None:
+        """Offer the devices that were found."""
+        offer_devices(self.device, AUTO, devices, preferences().device)
 
     def take(self, *paths: Path) -> None:
         """Classify these."""

@@ -12,7 +12,7 @@ import pandas as pd
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_organelle.gui.batch.form import AUTO, BatchForm
+from napari_organelle.gui.batch.form import BatchForm
 from napari_organelle.gui.batch.run import BatchRun
 from napari_organelle.gui.body import Body
 from napari_organelle.gui.devices import DeviceList, ask_devices
@@ -99,7 +99,7 @@ class BatchWidget(Body):
 
     def _on_devices(self, devices: DeviceList | None) -> None:
         if devices is not None:
-            self.form.device.offer([AUTO, *devices], lambda device: device[1])
+            self.form.offer_devices(devices)
 
     def _show_done(self) -> None:
         current = self._current

@@ -14,6 +14,7 @@ from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.classify.model_form import ModelForm
 from napari_organelle.gui.classify.region_form import RegionForm
 from napari_organelle.gui.classify.request import ClassifyRequest
+from napari_organelle.gui.devices import DeviceList
 from napari_organelle.gui.fields import ObjectCombo, show_row
 from napari_organelle.gui.inputs import (
     ChannelOption,
@@ -26,6 +27,7 @@ from napari_organelle.gui.inputs import (
     pixel_size_um,
     spatial_shape,
 )
+from napari_organelle.gui.preferences import offer_devices, preferences
 from napari_organelle.gui.selection import Selection
 from napari_organelle.gui.viewer_events import ViewerEvents
 from napari_organelle.model.spec import ModelSpec
@@ -59,7 +61,7 @@ class ClassifyForm(QWidget):
         self.model = ModelForm()
         self.regions = RegionForm(self._pixel_size)
         self.device = ObjectCombo("Where the network runs")
-        self.device.offer([AUTO], lambda device: device[1])
+        self.offer_devices([])
         self.slots: list[ObjectCombo] = []
         self._image_picked = False
         self._slot_picks: dict[str, ChannelOption | None] = {}
@@ -106,6 +108,10 @@ class ClassifyForm(QWidget):
         if not self._image_picked:
             self._take_active()
         self._on_reference()
+
+    def offer_devices(self, devices: DeviceList) -> None:
+        """Offer the devices that were found."""
+        offer_devices(self.device, AUTO, devices, preferences().device)
 
     def _on_active(self, event: Any = None) -> None:
         if not self._image_picked:

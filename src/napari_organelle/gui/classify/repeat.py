@@ -17,7 +17,7 @@ from napari_organelle.errors import OrganelleError
 from napari_organelle.files import whole_file
 from napari_organelle.gui.classify.request import ClassifyRequest
 from napari_organelle.gui.classify.saving import Saving
-from napari_organelle.model.bundle import ModelBundle, find_bundles, user_folder
+from napari_organelle.model.bundle import BUNDLED, ModelBundle, find_bundles, user_folder
 from napari_organelle.prepare.plans import Objects, Points, Tiles
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.open import open_image_set
@@ -118,8 +118,9 @@ class Repeat:
 
     def _model(self) -> str:
         bundle = self.request.bundle
-        known = find_bundles().get(bundle.spec.name)
-        return bundle.spec.name if known == bundle.path else str(bundle.path)
+        # the command line does not know the folder of models that napari's preferences name
+        is_ours = bundle.path.parent == BUNDLED and find_bundles().get(bundle.spec.name) == bundle.path
+        return bundle.spec.name if is_ours else str(bundle.path)
 
     def _output(self) -> str:
         return f"{self.files[0].name.split('.')[0]} {self.request.bundle.spec.name}.csv".replace(" ", "-")

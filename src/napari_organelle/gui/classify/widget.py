@@ -122,12 +122,13 @@ class ClassifyWidget(Body):
         if devices is None:
             return
         self.devices = devices
-        self.form.device.offer([AUTO, *devices], lambda device: device[1])
+        self.form.offer_devices(devices)
         self.refresh()
         bundle = self.form.model.bundle
         if bundle is not None and not self.is_running:
             # what can't be loaded is told by the run that needs it
-            device = OPENVINO if bundle.spec.is_onnx else devices[0][0]
+            chosen = self.form.device.value[0]
+            device = OPENVINO if bundle.spec.is_onnx else devices[0][0] if chosen == AUTO[0] else chosen
             self.start_job(warm_up(bundle, device), lambda _: None, lambda *_: None)
 
     def _on_devices_end(self, error: BaseException | None, cancelled: bool) -> None:

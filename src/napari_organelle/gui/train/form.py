@@ -24,8 +24,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_organelle.errors import OrganelleError
+from napari_organelle.gui.devices import DeviceList
 from napari_organelle.gui.fields import ObjectCombo, pixel_box, whole_box, wrapped_label
 from napari_organelle.gui.layer_combo import LayerCombo
+from napari_organelle.gui.preferences import offer_devices, preferences
 from napari_organelle.gui.train.channel_rows import ChannelRows
 from napari_organelle.gui.train.label_bars import LabelBars
 from napari_organelle.gui.train.request import AUTO_GROUPS, TrainingRequest, label_counts
@@ -90,7 +92,7 @@ class TrainForm(QWidget):
         self.tuned = whole_box(0, 5, "How many of the five blocks of VGG16 are trained too: slow on a CPU")
         self.seed = whole_box(0, 99999, "The same seed on the same data gives the same model on a CPU")
         self.device = ObjectCombo("Where the network runs")
-        self.device.offer([AUTO_DEVICE], lambda device: device[1])
+        self.offer_devices(AUTO_DEVICE, [])
         self.name = QLineEdit("my-model")
         self.name.setToolTip("Letters, digits, '.', '_' and '-'")
         self.save_in = QPushButton("In…")
@@ -153,6 +155,10 @@ class TrainForm(QWidget):
         ):
             signal.connect(lambda *_: self.changed.emit())
 
+    def offer_devices(self, automatic: tuple[str, str], devices: DeviceList) -> None:
+        """Offer the devices that can train."""
+        offer_devices(self.device, automatic, devices, preferences().training_device)
+
     def refresh(self) -> None:
         """Offer the sources that the viewer has now."""
         before = self.source.value
@@ -195,6 +201,7 @@ class TrainForm(QWidget):
             teacher=self.start.value,
             overwrite=self.replace.isChecked(),
             resume=self.resume.isChecked(),
+            cache_bytes=preferences().cache_bytes,
         )
         self._form.setRowVisible(self.replace, output.exists())
         self._form.setRowVisible(self.resume, plan.folder.exists())

@@ -196,7 +196,7 @@ class TrainWidget(Body):
             return
         able = [(name, text) for name, text in devices if name != OPENVINO]
         best = (AUTO_DEVICE[0], f"automatic: {able[0][1]}")
-        self.form.device.offer([best, *able], lambda device: device[1])
+        self.form.offer_devices(best, able)
         self.refresh()
 
     def _follow_viewer(self, _event: object = None) -> None:
