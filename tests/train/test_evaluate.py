@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from napari_organelle.errors import TrainingError
-from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.bundle import ModelBundle, open_bundle
+from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.scoring.scores import Answers
 from napari_organelle.prepare.channels import bind_channels
-from napari_organelle.read.image_set import ImageSet
-from napari_organelle.train.evaluate import Evaluation, evaluate, match_classes, roll_up
+from napari_organelle.read.image_set import Channel, ImageSet
+from napari_organelle.read.tables.label_table import HPA_2018, HPA_2021
+from napari_organelle.train.evaluate import BY_2021, Evaluation, evaluate, match_classes, roll_up
 from napari_organelle.train.examples import examples_of_items
 from napari_organelle.train.run import train
 
@@ -74,3 +76,19 @@ def test_a_group_is_called_by_the_mean_of_its_cells():
     assert table.loc["w1", "p_b"] == pytest.approx(0.6)
     assert table.loc["w1", "agreement"] == pytest.approx(1 / 3)
     assert table.loc["w2", "n"] == 1
+
+
+def test_labels_of_2021_judge_a_model_of_the_28_locations_by_the_19(monkeypatch: pytest.MonkeyPatch):
+    pixels = np.zeros((2, 1, 64, 64), np.uint8)
+    images = ImageSet.from_array(pixels, (Channel("protein", "green"),))
+    images.items["label"] = ["Vesicles and punctate cytosolic patterns|Nucleoli", "Negative"]
+    probabilities = np.full((2, 28), 0.001, np.float32)
+    probabilities[0, [HPA_2018.index("Lysosomes"), HPA_2018.index("Nucleoli")]] = 0.999
+    monkeypatch.setattr(
+        "napari_organelle.train.evaluate.predict", lambda *_, **__: [BatchDone(0, 2, probabilities, 2)]
+    )
+    told = run(open_bundle("hpa-28-compact"), images, "item")
+    assert told.scores.classes == HPA_2021
+    assert told.scores.macro_f1 == told.scores.accuracy == 1
+    assert told.unknown == {}
+    assert BY_2021 in told.scores.notes

@@ -16,11 +16,15 @@ from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.predict import predict
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.scoring.calibrate import Task
+from napari_organelle.model.scoring.hpa_2021 import THRESHOLD, follows_from, scores_of_2021
 from napari_organelle.model.scoring.scores import Answers, Scores, macro_f1, score
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR
+from napari_organelle.read.tables.label_table import HPA_2021
 from napari_organelle.train.examples import Examples
+
+BY_2021 = "Judged by the 19 locations of the Atlas's 2021 set, which follow from the model's 28."
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Evaluation:
     rows : (N,) int64
         Which examples were judged.
     probabilities : (N, K) float32
-        Their answers.
+        Their answers, in the order of the scores' classes.
     """
 
     scores: Scores
@@ -118,14 +122,17 @@ def evaluate(
         If no example has a label that the model knows, or none has an answer.
     """
     spec = bundle.spec
-    targets, unknown = match_classes(examples.labels, spec.class_names)
+    classes, thresholds = spec.class_names, np.array(spec.thresholds)
+    targets, unknown = match_classes(examples.labels, classes)
+    coarser = match_classes(examples.labels, HPA_2021)
+    if is_coarser := follows_from(classes) and len(coarser[1]) < len(unknown):
+        (targets, unknown), classes, thresholds = coarser, HPA_2021, np.array([THRESHOLD])
     known = np.flatnonzero(targets.any(axis=1))
     if spec.task == "single":
         known = known[targets[known].sum(axis=1) == 1]
     if not len(known):
         raise TrainingError(
-            f"The model knows {', '.join(spec.class_names)}; "
-            f"the labels are {', '.join(unknown) or 'all empty'}."
+            f"The model knows {', '.join(classes)}; the labels are {', '.join(unknown) or 'all empty'}."
         )
     regions = Regions("slices", examples.windows[known], np.arange(len(known)) + 1)
     probabilities = np.full((len(known), len(spec.classes)), np.nan, np.float32)
@@ -136,12 +143,13 @@ def evaluate(
     rows, probabilities = known[answered], probabilities[answered]
     if not len(rows):
         raise TrainingError("Not one of the labelled examples could be read: see the problems of the set.")
-    groups = examples.groups[rows]
-    answers = Answers(
-        targets[rows], probabilities, spec.class_names, spec.task, np.array(spec.thresholds), groups
-    )
+    if is_coarser:
+        probabilities = scores_of_2021(probabilities, np.array(spec.thresholds), spec.class_names)
+    answers = Answers(targets[rows], probabilities, classes, spec.task, thresholds, examples.groups[rows])
     table = roll_up(answers)
     scores = replace(score(answers), roll_up=_group_scores(answers, table, examples.grouped_by))
+    if is_coarser:
+        scores = replace(scores, notes=(BY_2021, *scores.notes))
     return Evaluation(scores, unknown, len(examples) - len(rows), table, rows, probabilities)
 
 
