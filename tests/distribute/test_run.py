@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from PIL import Image
 from plates import put_plate
 
 from napari_organelle.cli import main
+from napari_organelle.distribute.answer import answer_part, find_regions
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.run import LargeRun
 from napari_organelle.distribute.sources import find_sources
@@ -189,6 +191,32 @@ def test_objects_are_found_part_by_part(field: Path, options, tmp_path: Path, mo
         ["field.tif[1]", 2],
         ["field.tif[1]", 9],
     ]
+
+
+def test_the_next_parts_objects_are_found_while_the_network_answers(
+    field: Path, options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Objects, "part_size", 1)
+    labels = np.zeros((2, 160, 224), np.uint16)
+    labels[:, 20:30, 20:30] = 1
+    tifffile.imwrite(tmp_path / "labels.tif", labels, imagej=True, metadata={"axes": "ZYX"})
+    both_found = Event()
+    count = iter((False, True))
+
+    def find(*args):
+        found = find_regions(*args)
+        if next(count):
+            both_found.set()
+        return found
+
+    def answer(part, *args):
+        assert both_found.wait(20), "the second part waits for the first"
+        return answer_part(part, *args)
+
+    monkeypatch.setattr("napari_organelle.distribute.run.find_regions", find)
+    monkeypatch.setattr("napari_organelle.distribute.run.answer_part", answer)
+    finished(field, options(Objects(tmp_path / "labels.tif")), tmp_path / "out.csv")
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 2
 
 
 def test_a_run_goes_on_with_the_parts_that_are_there(field: Path, options, tmp_path: Path, monkeypatch):

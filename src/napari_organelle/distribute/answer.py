@@ -31,8 +31,22 @@ _one_at_a_time = Lock()
 """Held while a part is answered: a process runs one network at a time, whatever threads a worker has."""
 
 
+def find_regions(part: Part, options: PartOptions) -> Regions | OrganelleError:
+    """The regions of a part whose objects are to be found, or why there are none."""
+    try:
+        images = part.open()
+        channels = channel_map(options, images)
+        return options.regions_of(images).make(images, first=part.first, channels=channels)
+    except OrganelleError as error:
+        return error
+
+
 def answer_part(
-    part: Part, options: PartOptions, work: WorkFolder, progress: Callable[[int], object] | None = None
+    part: Part,
+    options: PartOptions,
+    work: WorkFolder,
+    progress: Callable[[int], object] | None = None,
+    found: Regions | OrganelleError | None = None,
 ) -> Summary:
     """Classify a part, unless its file is there already, and write it.
 
@@ -46,6 +60,8 @@ def answer_part(
         Where to.
     progress : callable, optional
         Told after each batch how many more regions are done.
+    found : Regions or OrganelleError, optional
+        What `find_regions` gives, where it is known already.
 
     Returns
     -------
@@ -65,7 +81,7 @@ def answer_part(
         return summary
     with _one_at_a_time:
         try:
-            table, summary = _classify(part, options, work, progress)
+            table, summary = _classify(part, options, work, progress, found)
         except FATAL:
             raise
         except OrganelleError as error:
@@ -89,7 +105,11 @@ def channel_map(options: PartOptions, images: ImageSet) -> ChannelMap:
 
 
 def _classify(
-    part: Part, options: PartOptions, work: WorkFolder, progress: Callable[[int], object] | None
+    part: Part,
+    options: PartOptions,
+    work: WorkFolder,
+    progress: Callable[[int], object] | None,
+    found: Regions | OrganelleError | None,
 ) -> tuple[pd.DataFrame, Summary]:
     """The part's rows, and what is told of them."""
     bundle = options.bundle
@@ -97,12 +117,13 @@ def _classify(
         raise BundleError(f"{bundle.path} was changed since the run began: its weights are not the same.")
     images = part.open()
     channels = channel_map(options, images)
-    regions = part.regions
+    regions = part.regions if found is None else found
     if regions is None:
-        try:
-            regions = options.regions_of(images).make(images, first=part.first, channels=channels)
-        except RegionError as error:
-            return pd.DataFrame(), Summary(part.number, part.size, notes=(str(error),))
+        regions = find_regions(part, options)
+    if isinstance(regions, RegionError):
+        return pd.DataFrame(), Summary(part.number, part.size, notes=(str(regions),))
+    if isinstance(regions, OrganelleError):
+        raise regions
     batches: list[BatchDone] = []
     try:
         for batch in predict_regions(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_organelle.distribute.answer import answer_part, channel_map
+from napari_organelle.distribute.answer import answer_part, channel_map, find_regions
 from napari_organelle.distribute.join import join
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.sources import ImageSource, find_sources
@@ -19,7 +20,9 @@ from napari_organelle.errors import OrganelleError, ReadError
 from napari_organelle.files import give_name
 from napari_organelle.locks import RunLock
 from napari_organelle.model.agreement import Agreement
+from napari_organelle.model.predict import read_ahead
 from napari_organelle.prepare.channels import ChannelMap
+from napari_organelle.prepare.regions import Regions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -220,18 +223,25 @@ class LargeRun:
         return rows
 
     def _one_by_one(self, progress: Callable[[int], object] | None) -> Iterator[Summary]:
+        # objects of the next part are found while the network answers this one
+        with closing(read_ahead(self._found(), 1)) as parts:
+            for part, found in parts:
+                reported = 0
+
+                def tell(regions: int) -> None:
+                    nonlocal reported
+                    reported += regions
+                    if progress:
+                        progress(regions)
+
+                summary = answer_part(part, self.options, self.work, tell, found)
+                tell(summary.size - reported)
+                yield summary
+
+    def _found(self) -> Iterator[tuple[Part, Regions | OrganelleError | None]]:
         for part in self._parts_and_failures():
-            reported = 0
-
-            def tell(regions: int) -> None:
-                nonlocal reported
-                reported += regions
-                if progress:
-                    progress(regions)
-
-            summary = answer_part(part, self.options, self.work, tell)
-            tell(summary.size - reported)
-            yield summary
+            is_known = part.regions is not None or self.work.summary(part.number)
+            yield part, None if is_known else find_regions(part, self.options)
 
     def parts(self) -> Iterator[Part]:
         """All parts in order, without pixels."""

@@ -175,7 +175,9 @@ def _join(labels: np.ndarray, brightness: np.ndarray) -> np.ndarray:
     """Join neighbours whose border is bright: bud and mother share their cytosol, cells that touch don't."""
     count = int(labels.max())
     area = np.bincount(labels.ravel(), minlength=count + 1)
-    typical = np.atleast_1d(ndimage.median(brightness, labels, np.arange(count + 1)))
+    inside = labels > 0
+    typical = np.zeros(count + 1)
+    typical[1:] = ndimage.median(brightness[inside], labels[inside], np.arange(1, count + 1))
     first, second, bridge = _borders(labels, brightness)
     share = bridge / np.maximum(np.minimum(typical[first], typical[second]), 1e-6)
     limit = LARGEST_JOINED * np.pi / 4 * WORKING_DIAMETER**2

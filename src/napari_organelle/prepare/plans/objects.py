@@ -51,7 +51,7 @@ class Objects(RegionPlan):
     kind: ClassVar[str] = "objects"
     noun: ClassVar[str] = "object"
     is_found: ClassVar[bool] = True
-    part_size: ClassVar[int] = 16  # items
+    part_size: ClassVar[int] = 4  # items: the network waits for the first ones' objects
 
     labels: Any = None
     window: int | None = None
