@@ -1,6 +1,6 @@
 """How good `yeast-12` is after 0, 1 and 2 labelled real cells a class: taught, and trained from ImageNet.
 
-    git show b6c541f:src/napari_organelle/bundled/yeast-12.organelle > simulated.organelle
+    git show ed6d150:src/napari_organelle/bundled/yeast-12.organelle > simulated.organelle
     python benchmarks/teaching_curve.py simulated.organelle DATA
 
 The shipped head has seen the 24 real cells of DeepYeast's figure, two of each class. So the head before it
