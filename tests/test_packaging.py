@@ -66,3 +66,18 @@ def test_the_hub_shows_the_icon_and_every_image_of_the_readme() -> None:
         assert address.startswith(base)
         assert (ROOT / address.removeprefix(base)).is_file()
     assert re.findall(r"\]\((?!https://)[^)]+\)", (ROOT / "README.md").read_text("utf-8")) == []
+
+
+def test_workflows_run_environments_that_tox_knows() -> None:
+    configuration = (ROOT / "tox.ini").read_text("utf-8")
+    named = {
+        name
+        for sections in re.findall(r"^\[testenv:(.+)\]$", configuration, re.M)
+        for name in ([f"py3{each}" for each in (11, 12, 13)] if "{" in sections else [sections])
+    }
+    workflows = "\n".join(path.read_text("utf-8") for path in (ROOT / ".github/workflows").glob("*.yml"))
+    lists = re.findall(r"\btox: \[(.+)\]", workflows)
+    run = {*re.findall(r"tox -e ([\w-]+)", workflows), *re.findall(r"\btox: ([\w-]+)", workflows)}
+    run |= {name.strip() for each in lists for name in each.split(",")}
+    assert run <= named
+    assert "notebooks" in run
