@@ -11,7 +11,7 @@ from napari_organelle.outside import opening, require_file
 from napari_organelle.read.files import image_file
 from napari_organelle.read.files.decode import foreign
 from napari_organelle.read.files.listing import is_file, is_folder, scan
-from napari_organelle.read.folders import channel_files, class_folders, plain
+from napari_organelle.read.folders import channel_files, channel_folders, class_folders, plain
 from napari_organelle.read.hpa import atlas as hpa
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.yeast import deepyeast
@@ -29,6 +29,7 @@ SET_READERS = (
     Reader(plate.matches, plate.read),
     Reader(deepyeast.matches, deepyeast.read),
     Reader(hpa.matches, hpa.read),
+    Reader(channel_folders.matches, channel_folders.read),
     Reader(class_folders.matches, class_folders.read),
     Reader(channel_files.matches, channel_files.read),
 )

@@ -46,6 +46,13 @@ def test_whole_numbers_of_any_type_are_labels(tmp_path: Path, dtype: str) -> Non
     np.testing.assert_array_equal(found[0], labels.astype(int))
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int64", "float32"])
+def test_negative_numbers_are_no_labels(tmp_path: Path, dtype: str) -> None:
+    np.save(tmp_path / "l.npy", np.minimum(SQUARES, 200).astype(dtype) - np.ones((), dtype))
+    with pytest.raises(ReadError, match=r"l\.npy: expected 0 for the background.*there is -1"):
+        np.asarray(open_label_image(tmp_path / "l.npy"))
+
+
 def test_grey_saved_as_rgb_npy_zarr_and_pages(tmp_path: Path) -> None:
     grey = np.minimum(SQUARES, 200).astype(np.uint8)
     Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "grey.png")

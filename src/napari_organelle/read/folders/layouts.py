@@ -54,6 +54,11 @@ LAYOUTS = tuple(Layout(name, re.compile(text, re.IGNORECASE)) for name, text in 
 STEPS = re.compile(r"(?P<kind>TimePoint|ZStep)_(?P<number>\d+)$", re.IGNORECASE)
 """Folders of MetaXpress for time points and sections; no classes."""
 
+CHANNEL_FOLDER = re.compile(
+    rf"(?:{DYE}|red|green|blue|yellow|cyan|magenta|(?:ch|c|w|channel)[ _]?\d{{1,2}})", re.IGNORECASE
+)
+"""Names of folders that hold one channel each."""
+
 PASSED_OVER = re.compile(
     r".+(?P<what>_cp_masks|_cp_outlines|_cp_output|_cp_flows|_flows|_seg|_masks?|_labels?|_thumb"
     + UUID

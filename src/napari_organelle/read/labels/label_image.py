@@ -39,7 +39,7 @@ def open_label_image(path: Path, items: int = 1) -> da.Array | np.ndarray:
     Returns
     -------
     (N, Y, X) dask or numpy array of int
-        Reading raises a ReadError where values are no whole numbers, or too large.
+        Reading raises a ReadError where values are no whole numbers, negative or too large.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def open_label_image(path: Path, items: int = 1) -> da.Array | np.ndarray:
         If it can't be read, has colours or several channels, or is a pickle.
     """
     data = _npy(path) if path.suffix.lower() == ".npy" else _pixels(path, items)
-    if data.dtype.kind not in "fub":
+    if data.dtype.kind not in "fiub":
         return data
     import dask.array as da
 
@@ -107,7 +107,7 @@ def _whole(block: np.ndarray, name: str) -> np.ndarray:
     Raises
     ------
     ReadError
-        If a value is no whole number or does not fit.
+        If a value is no whole number, negative or does not fit.
     """
     if block.dtype.kind == "f":
         if not (np.isfinite(block).all() and (block == np.round(block)).all()):
@@ -123,6 +123,11 @@ def _whole(block: np.ndarray, name: str) -> np.ndarray:
     elif block.size and int(block.max()) > LARGEST:
         raise ReadError(
             f"{name}: expected labels below 2**63; there is {block.max()}. Number the objects from 1 on"
+        )
+    if block.size and block.min() < 0:
+        raise ReadError(
+            f"{name}: expected 0 for the background and labels from 1 on; there is {block.min():g}. Set "
+            "negative values to 0, or save more than 32,767 objects as 32-bit"
         )
     return block.astype(np.int64)
 
