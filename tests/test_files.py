@@ -92,6 +92,28 @@ def test_outputs_are_looked_at_before_the_work(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [folder, there]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices have names on POSIX alone")
+def test_pipes_and_devices_are_never_replaced(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.csv", tmp_path / "link.csv"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link, Path("/dev/null"), Path("/dev/stdout"), Path("/dev/new.csv")):
+        for force in (False, True):
+            with pytest.raises(OrganelleError, match="is a pipe or a device"):
+                check_outputs(path, force=force)
+
+    def write(path: Path) -> None:
+        with whole_file(path) as part:
+            part.write_text("new")
+
+    for path in (pipe, link):
+        with pytest.raises(FileExistsError, match="not replaced"):
+            write(path)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert {each.name for each in tmp_path.iterdir()} == {"pipe.csv", "link.csv"}
+
+
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     left = "import sys, pathlib, os, signal\nfrom napari_organelle.files import whole_file\n"

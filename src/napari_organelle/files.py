@@ -80,10 +80,12 @@ def give_name(part: Path, path: Path, *, replace: bool) -> None:
     Raises
     ------
     FileExistsError
-        If `replace` is off and there is a file of that name.
+        If `replace` is off and there is a file of that name, or a pipe or device has it.
     OSError
         If the disk refuses.
     """
+    if is_special(path):
+        raise FileExistsError(f"{path} is no regular file and is not replaced")
     _sync(part)
     if replace:
         part.replace(path)
@@ -121,6 +123,15 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def is_special(path: Path) -> bool:
+    """Whether a name is, or leads to, a pipe, a device or the like, which a file must not take the place of.
+
+    So is every name in ``/dev`` itself: ``/dev/stdout`` leads to a regular file where a shell redirects it.
+    """
+    in_devices = os.name == "posix" and path.absolute().parent.resolve() == Path("/dev")
+    return in_devices or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 def check_outputs(*outputs: Path | None, force: bool = False, inputs: tuple[Path | None, ...] = ()) -> None:
     """Refuse, before any work, what could not be written in the end or would replace what is there.
 
@@ -136,16 +147,20 @@ def check_outputs(*outputs: Path | None, force: bool = False, inputs: tuple[Path
     Raises
     ------
     OrganelleError
-        If there is a file of that name and it is to stay, a folder of that name, or no folder to write into.
+        If there is a file of that name and it is to stay, a folder, pipe or device of that name, or no
+        folder to write into.
     """
     for path in filter(None, outputs):
         folder = path.absolute().parent
         try:
             is_there, is_folder, has_folder = os.path.lexists(path), path.is_dir(), folder.is_dir()
+            is_no_file = is_special(path)
         except OSError as error:
             raise OrganelleError(f"{path} can't be written: {error}. Choose another name.") from error
         if is_folder:
             raise OrganelleError(f"{path} is a folder: choose the name of a file.")
+        if is_no_file:
+            raise OrganelleError(f"{path} is a pipe or a device: choose the name of a regular file.")
         if is_there and not force:
             raise OrganelleError(
                 f"{path} is there already: choose another name, or add --force to replace it."
