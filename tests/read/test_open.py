@@ -43,6 +43,14 @@ def test_errors_name_the_path_and_the_reason(tmp_path: Path) -> None:
         open_image_set([])
 
 
+def test_a_single_folder_of_images_is_named(tmp_path: Path, write_png: WritePng) -> None:
+    write_png(tmp_path / "er" / "0.png")
+    (tmp_path / "golgi").mkdir()
+    (tmp_path / "golgi" / "0.czi").write_bytes(b"ZISRAWFILE")
+    with pytest.raises(ReadError, match="only its folder er holds images"):
+        open_image_set(tmp_path)
+
+
 def test_a_folder_that_may_not_be_listed_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))

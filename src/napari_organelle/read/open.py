@@ -10,7 +10,7 @@ from napari_organelle.errors import ReadError
 from napari_organelle.outside import opening, require_file
 from napari_organelle.read.files import image_file
 from napari_organelle.read.files.decode import foreign
-from napari_organelle.read.files.listing import is_file, is_folder, scan
+from napari_organelle.read.files.listing import is_file, is_folder, scan, subfolders
 from napari_organelle.read.folders import channel_files, channel_folders, class_folders, plain
 from napari_organelle.read.hpa import atlas as hpa
 from napari_organelle.read.image_set import ImageSet
@@ -99,6 +99,12 @@ def _reason(place: Path) -> str:
     if not any(place.iterdir()):
         return f"the folder is empty; expected {known}"
     if not files:
+        filled = [folder for folder in subfolders(place) if plain.matches(folder)]
+        if len(filled) == 1:
+            return (
+                f"only its folder {filled[0].name} holds images that are understood; folders named by class "
+                "are two or more. To classify them, open that folder itself"
+            )
         return f"there are only folders, without images that are understood; expected {known}"
     advice = foreign(place / files[0])
     return f"none of its {len(files):,} files is an image. First: {files[0]}: {advice or f'expected {known}'}"
