@@ -12,8 +12,9 @@ import tifffile
 
 from napari_organelle.cli import main
 from napari_organelle.distribute import answer
-from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.bundle import ModelBundle, save_bundle
 from napari_organelle.model.classify import predict_regions
+from napari_organelle.model.domain import DOMAIN_FILE
 from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.model.predict import collect
 from napari_organelle.prepare.channels import ChannelMap
@@ -346,3 +347,20 @@ def test_real_sets_and_fields_in_every_region_mode(tiny_bundle: ModelBundle, rea
     assert rows["slices"] > 400
     assert (rows["points"], rows["image"]) == (2, 1)
     assert rows["masks"] > 20
+
+
+def test_regions_unlike_the_training_images_are_counted_and_called_nothing(
+    field: Path, tiny_bundle: ModelBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    length = tiny_bundle.spec.plan.feature_count(32)
+    beyond = {"weights": np.zeros(length, np.float32), "offset": np.ones(1, np.float32)}
+    model = save_bundle(
+        tmp_path / "m.organelle", tiny_bundle.spec, tiny_bundle.weights(), extras={DOMAIN_FILE: beyond}
+    )
+    out = tmp_path / "out.csv"
+    options = ("--channels", "cytosol=0,protein=1", "--threshold", 0)
+    assert run(field, "--model", model.path, *options, "-o", out) == 0
+    assert "warning: 1 of 1 regions are unlike the images that tiny was trained on" in capsys.readouterr().err
+    table = table_of(out)
+    assert table["called"].tolist() == ["unsure"]
+    assert table["unlike_training"].tolist() == [True]

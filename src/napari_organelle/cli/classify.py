@@ -20,6 +20,7 @@ from napari_organelle.errors import BundleError, OrganelleError
 from napari_organelle.files import check_outputs
 from napari_organelle.model.bundle import ModelBundle, open_bundle
 from napari_organelle.model.dense.predict import dense_device, dense_problem
+from napari_organelle.model.domain import unlike_note
 from napari_organelle.model.engine.device import describe
 from napari_organelle.model.engine.loaded import load
 from napari_organelle.model.spec import LEARNED_NOTHING
@@ -95,6 +96,7 @@ def _outcome(run: LargeRun, args: argparse.Namespace) -> dict[str, Any]:
         "skipped": {"count": run.failed.count, "first": run.failed.first},
         "notes": {"count": run.notes.count, "first": run.notes.first},
         "unread": run.unread,
+        "unlike_training": run.unlike,
     }
 
 
@@ -186,6 +188,8 @@ def _finish(run: LargeRun) -> int:
         raise OrganelleError((*run.failed.first, *run.notes.first, "There is nothing to classify.")[0])
     if agreement_note := run.agreement.note():
         say(agreement_note)
+    if domain_note := unlike_note(run.unlike, run.rows, run.options.bundle.spec.name):
+        say(f"warning: {domain_note}")
     say(f"wrote {rows:,} rows to {run.output}")
     return int(run.failed.count + run.unread > 0)
 

@@ -145,6 +145,7 @@ def _classify(
         skipped=regions.notes,
         unread=sum(batch.unread for batch in batches),
         agreement=batches[-1].agreement,
+        unlike=sum(int(batch.unlike.sum()) for batch in batches if batch.unlike is not None),
     )
 
 

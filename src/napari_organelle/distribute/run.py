@@ -65,6 +65,8 @@ class LargeRun:
         How well dense tiles agree with single ones, over all parts so far.
     rows, unread : int
         Regions so far, and those among them that could not be read.
+    unlike : int
+        Regions so far that are unlike the pictures that the model was trained on.
     replace : bool
         Whether an output that is there is replaced.
     """
@@ -77,6 +79,7 @@ class LargeRun:
     agreement: Agreement = field(default_factory=Agreement)
     rows: int = 0
     unread: int = 0
+    unlike: int = 0
     replace: bool = False
     _lock: RunLock | None = None
 
@@ -163,6 +166,7 @@ class LargeRun:
                 self.failed.add(sentence)
             self.rows += summary.rows
             self.unread += summary.unread
+            self.unlike += summary.unlike
             if summary.agreement:
                 self.agreement += summary.agreement
             yield summary

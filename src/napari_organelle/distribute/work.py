@@ -59,6 +59,8 @@ class Summary:
         Rows of regions that could not be read, which have no answer.
     agreement : Agreement, optional
         Of dense tiles: how well they agree with single ones.
+    unlike : int
+        Rows of regions that are unlike the pictures that the model was trained on.
     """
 
     number: int
@@ -69,6 +71,7 @@ class Summary:
     skipped: tuple[str, ...] = ()
     unread: int = 0
     agreement: Agreement | None = None
+    unlike: int = 0
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Summary:

@@ -51,8 +51,8 @@ SECOND_HEAD = "dense/"
 
 SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
-EXTRA_FILES = ("replay.npz",)
-"""Arrays that a model may bring beside its weights; those of ``replay.npz`` are in `train.replay`."""
+EXTRA_FILES = ("replay.npz", "domain.npz")
+"""Arrays that a model may bring beside its weights; see `train.replay` and `model.domain`."""
 
 MAX_SPEC_BYTES = 2**22
 MAX_EXTRA_BYTES = 2**27

@@ -10,6 +10,9 @@ UNSURE = "unsure"
 CORRECTED = "corrected"
 """Of what a person said that a region shows, beside what it is called: a column, or a list of regions."""
 
+UNLIKE = "unlike_training"
+"""Column: which regions are unlike the pictures that the model was trained on; they are called nothing."""
+
 UNSURE_COLOUR = "#9e9e9e"
 
 

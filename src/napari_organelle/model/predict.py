@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_organelle.errors import DeviceError, ReadError, RegionError
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.domain import read_domain, with_excess
 from napari_organelle.model.engine.device import Device, out_of_memory_errors
 from napari_organelle.model.engine.loaded import load
 from napari_organelle.model.engine.views import over_views
@@ -129,7 +130,8 @@ def predict(
     ------
     BatchDone
         In the regions' order, without gaps. Regions that can't be read, hold a NaN or infinite pixel, lack a
-        required channel or have no contrast in one, as empty tiles, get NaN probabilities and a note.
+        required channel or have no contrast in one, as empty tiles, get NaN probabilities and a note. Where
+        the model brings its domain, it is told which regions are unlike the training pictures.
 
     Raises
     ------
@@ -148,14 +150,17 @@ def predict(
     if batch_size is not None and batch_size < 1:
         raise RegionError(f"batch_size must be at least 1, not {batch_size}")
     model = load(bundle, device)
-    run = over_views(model.probabilities, bundle.spec.views)
+    domain = read_domain(bundle)
+    run = over_views(with_excess(model.answers, domain) if domain else model.probabilities, bundle.spec.views)
+    classes = len(bundle.spec.classes)
     plan = bundle.spec.pixels
     size = batch_size or fitting_batch(plan.input_size, model.device)
     prepared = prepare_batches(image_set, regions, channel_map, plan, size)
     with closing(read_ahead(prepared, AHEAD)) as batches:
         for batch in batches:
             answers, fitting = answer(run, model.device, batch.inputs, size)
-            probabilities = batch.by_region(answers)
+            told = batch.by_region(answers)
+            probabilities, excess = told[:, :classes], told[:, classes:]
             notes = [batch.note()]
             if fitting < size:
                 notes.append(
@@ -167,7 +172,10 @@ def predict(
                 notes.append(unclassified(Counter({NO_NUMBER: wrong})))
             stop = batch.start + len(probabilities)
             note = " ".join(filter(None, notes))
-            yield BatchDone(batch.start, stop, probabilities, len(regions), note, batch.unread() + wrong)
+            yield BatchDone(
+                batch.start, stop, probabilities, len(regions), note, batch.unread() + wrong,
+                unlike=excess[:, 0] > 0 if domain else None,
+            )  # fmt: skip
 
 
 def collect(batches: Iterable[BatchDone], regions: Regions, bundle: ModelBundle) -> Prediction:
@@ -184,9 +192,13 @@ def collect(batches: Iterable[BatchDone], regions: Regions, bundle: ModelBundle)
     """
     spec = bundle.spec
     probabilities = np.full((len(regions), len(spec.classes)), np.nan, np.float32)
+    unlike = None
     for batch in batches:
         probabilities[batch.start : batch.stop] = batch.probabilities
-    return Prediction(regions, probabilities, spec.class_names, spec.task, bundle.id, spec.thresholds)
+        if batch.unlike is not None:
+            unlike = np.zeros(len(regions), bool) if unlike is None else unlike
+            unlike[batch.start : batch.stop] = batch.unlike
+    return Prediction(regions, probabilities, spec.class_names, spec.task, bundle.id, spec.thresholds, unlike)
 
 
 def fitting_batch(input_size: int, device: Device) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.model.agreement import Agreement
-from napari_organelle.model.calling import UNSURE, called_classes
+from napari_organelle.model.calling import UNLIKE, UNSURE, called_classes
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import LABEL_SEPARATOR
 
@@ -37,6 +37,8 @@ class BatchDone:
         Regions that could not be read or lack a channel; those without contrast are no fault of the file's.
     agreement : Agreement, optional
         With the last batch of tiles that share their work: how well they agree with single ones.
+    unlike : (stop - start,) bool, optional
+        Regions that are unlike the pictures that the model was trained on; None where it can't tell.
     """
 
     start: int
@@ -46,6 +48,7 @@ class BatchDone:
     note: str = ""
     unread: int = 0
     agreement: Agreement | None = None
+    unlike: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ class Prediction:
         Name and weights hash of the bundle.
     thresholds : tuple of float
         The model's own: one, or K for a model of several organelles; empty where they are not known.
+    unlike : (R,) bool, optional
+        Regions that are unlike the pictures that the model was trained on (`model.domain`): they are called
+        nothing. None where the model can't tell.
     """
 
     regions: Regions
@@ -74,6 +80,7 @@ class Prediction:
     task: str
     model_id: str
     thresholds: tuple[float, ...] = ()
+    unlike: np.ndarray | None = None
 
     def answered(self) -> np.ndarray:
         """(R,) bool: which regions were reached and could be read."""
@@ -84,7 +91,8 @@ class Prediction:
         limits = self.thresholds if threshold is None else threshold
         if np.size(limits) == 0:
             raise ValueError("the model's thresholds are not known: name one")
-        return called_classes(self.probabilities, np.asarray(limits), self.task)
+        called = called_classes(self.probabilities, np.asarray(limits), self.task)
+        return called if self.unlike is None else called & ~self.unlike[:, None]
 
     def called(self, threshold: Threshold | None = None) -> list[str]:
         """What each region is called.
@@ -98,7 +106,8 @@ class Prediction:
         -------
         list of str
             R names. One class, or for several organelles all that reach the threshold, joined by ``"|"``;
-            ``"unsure"`` where none does; ``""`` where there is no answer.
+            ``"unsure"`` where none does, or the region is unlike the training pictures; ``""`` where there
+            is no answer.
         """
         return [
             (
@@ -126,7 +135,8 @@ class Prediction:
         -------
         DataFrame
             Columns item (row of the set's table), region (its id), y, x, height, width (pixels), called,
-            confidence, and ``p_<class>`` for every class; and ``region_name`` where objects have names.
+            confidence, unlike_training (bool) where the model can tell, and ``p_<class>`` for every class;
+            and ``region_name`` where objects have names.
         """
         item, y, x, height, width = self.regions.windows.T
         columns: dict[str, Any] = {
@@ -141,6 +151,8 @@ class Prediction:
             keys = zip(item.tolist(), self.regions.ids.tolist(), strict=True)
             columns["region_name"] = [self.regions.names.get(key, "") for key in keys]
         columns |= {"called": self.called(threshold), "confidence": self.confidence()}
+        if self.unlike is not None:
+            columns[UNLIKE] = self.unlike
         columns |= {
             PROBABILITY + name: self.probabilities[:, index] for index, name in enumerate(self.class_names)
         }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_organelle.model.calling import CORRECTED
+from napari_organelle.model.calling import CORRECTED, UNLIKE
 from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.spec import OrganelleClass
@@ -130,10 +130,13 @@ def features(
 ) -> pd.DataFrame:
     """Called, confidence and every class's probability; with `values`, an ``index`` column first.
 
+    Where the model can tell, ``unlike_training`` says which are unlike the pictures that it was trained on.
     Where regions were `corrected` by hand, a column of that name says to what.
     """
     columns: dict[str, np.ndarray] = {} if values is None else {"index": values}
     columns |= {"called": called_names(prediction, threshold), "confidence": prediction.confidence()}
+    if prediction.unlike is not None:
+        columns[UNLIKE] = prediction.unlike
     for index, name in enumerate(prediction.class_names):
         columns[f"p_{name}"] = prediction.probabilities[:, index]
     if corrected:

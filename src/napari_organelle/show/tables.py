@@ -49,7 +49,7 @@ def results_table(
     DataFrame
         Columns source, item, those of `PLACES` that the set has (as text, so that tables of several sets fit
         together), region, y, x, height, width (pixels), called, corrected where any region was, confidence,
-        ``p_<class>``..., and label where the set has one.
+        unlike_training where the model can tell, ``p_<class>``..., and label where the set has one.
     """
     table = prediction.to_frame(threshold)
     items = images.items.iloc[table["item"].to_numpy()]

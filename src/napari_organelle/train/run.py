@@ -309,7 +309,7 @@ def _finish(run: _TrainingRun) -> TrainingResult:
     )
     extras = {REPLAY_FILE: run.along}
     if run.taught:
-        spec, extras = taught_spec(spec, run.taught), run.taught.other_extras() | extras
+        spec = taught_spec(spec, run.taught)
     replaced = plan.overwrite or plan.has_stopped()
     bundle = save_bundle(plan.output, spec, run.weights, extras=extras, overwrite=replaced)
     return TrainingResult(

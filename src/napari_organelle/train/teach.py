@@ -42,7 +42,7 @@ from napari_organelle.train.fitting import (
 )
 from napari_organelle.train.judge import CROSS_NOTE, HeldOut, Judgement
 from napari_organelle.train.recipes import FitPlan, Recipe
-from napari_organelle.train.replay import REPLAY_FILE, Replay, read_replay
+from napari_organelle.train.replay import Replay, read_replay
 from napari_organelle.train.stages import ANSWER_BATCH, HeadStage
 from napari_organelle.train.trainset import TrainingPlan, TrainingSet
 
@@ -224,10 +224,6 @@ class TaughtHead(HeadStage):
         if self.training_set.task == "single":
             return before
         return tuple(self.lesson.columns(np.array(before), NEW_THRESHOLD).tolist())
-
-    def other_extras(self) -> dict[str, dict[str, np.ndarray]]:
-        """What the teacher brings beside weights and replayed examples."""
-        return {name: self.bundle.extra(name) for name in self.bundle.extras if name != REPLAY_FILE}
 
     def along(self) -> Replay:
         """What the taught model brings along: labelled cells as they are, and its teacher's examples."""

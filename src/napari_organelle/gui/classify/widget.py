@@ -27,6 +27,7 @@ from napari_organelle.gui.inputs import add_layer
 from napari_organelle.gui.region_news import is_same, region_news
 from napari_organelle.gui.rollup.page import RollUpPage, Source
 from napari_organelle.gui.status import Speed, duration, status_line
+from napari_organelle.model.domain import unlike_note
 from napari_organelle.model.engine.device import OPENVINO
 from napari_organelle.model.prediction import BatchDone, Prediction
 from napari_organelle.prepare.plans import Objects
@@ -207,6 +208,9 @@ class ClassifyWidget(Body):
             self.pages.setTabEnabled(page, True)
         self.pages.setCurrentIndex(self._results_page)
         notes.append(unanswered_note(prediction, request.images))
+        if prediction.unlike is not None:
+            unlike = int(prediction.unlike.sum())
+            notes.append(unlike_note(unlike, len(prediction.unlike), request.bundle.spec.name))
         if replaced := self.results.layers.replaced:
             notes.append(f"It replaces the same run of {replaced[11:16]}.")
         return [note for note in notes if note]
