@@ -28,7 +28,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from training.augment import random_input
-from training.starve import PHOTONS, starved
+from training.starve import PHOTONS, as_uint8, starved
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle, save_bundle
 from napari_organelle.model.domain import DOMAIN_FILE, Domain
@@ -178,23 +178,16 @@ def squares(picture: np.ndarray) -> np.ndarray:
 
 
 def judged_others(data: Path) -> Pictures:
-    genes = open_image_set(data / "yeast_cyclops").data
-    genes = np.asarray(genes)
+    genes = as_uint8(np.asarray(open_image_set(data / "yeast_cyclops").data))
     rng = np.random.default_rng(4)
     photographs = [getattr(skimage.data, name)() for name in ("camera", "coins", "brick", "grass", "page")]
-    brightfield = [
-        tifffile.imread(file).astype(float)
-        for file in sorted((data / "yeast_more/lipid_droplets").glob("*.tif"))
-        if "mask" not in file.name
-    ]
+    _, brightfield, _ = tifffile.imread(data / "yeast_more/lipid_droplets/pln1_bf_mask.tif")
     return {
         "CyCLoPS, enlarged 3 times": enlarged(genes, 3),
-        "CyCLoPS, shrunk 3 times": shrunk(
-            np.clip(genes * (255 if genes.dtype.kind == "f" else 1), 0, 255), 3
-        ),
+        "CyCLoPS, shrunk 3 times": shrunk(genes, 3),
         **dict(atlas(data)),
         "photographs": np.concatenate([squares(each) for each in photographs]),
-        "real brightfield": np.concatenate([squares(each) for each in brightfield if each.ndim == 2]),
+        "real brightfield": squares(brightfield),
         "Poisson noise": rng.poisson(20, (300, 2, SIDE, SIDE)),
     }
 
@@ -236,9 +229,9 @@ def main() -> None:
     seen_by = [fit(features[half != trial], is_own[half != trial]) for trial in (0, 1)]
     told = [seen_by[trial].excess(run(figure[trial::2])) > 0 for trial in (0, 1)]
     print(f"{len(own)} pictures of training, {len(others)} others; figure cells: {np.mean(told):.3f} unlike")
-    print_table(bundle, args.data, real, domain, run)
     extras = {name: bundle.extra(name) for name in bundle.extras} | {DOMAIN_FILE: domain.arrays()}
     save_bundle(args.output, bundle.spec, bundle.weights(), extras=extras, overwrite=True)
+    print_table(bundle, args.data, real, domain, run)
 
 
 if __name__ == "__main__":

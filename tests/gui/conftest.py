@@ -75,6 +75,7 @@ class FakePredict:
         self.calls = 0
         self.answered = 0
         self.unanswered = -1
+        self.dark_is_unlike = False
         self.closed = threading.Event()
         self.error: Exception | None = None
         self.note = ""
@@ -107,6 +108,7 @@ class FakePredict:
                     len(regions),
                     self.note,
                     agreement=self.agreement,
+                    unlike=bright < 0.5 if self.dark_is_unlike else None,
                 )
         finally:
             self.closed.set()

@@ -115,3 +115,21 @@ def test_a_region_without_an_answer_is_named(
     predict.unanswered = 5
     viewer.add_image(half_bright(), name="GFP")
     assert "Without an answer: 6 (y 16, x 16)." in run().message.text()
+
+
+def test_regions_unlike_the_training_images_are_counted_and_stay_unsure(
+    viewer: napari.Viewer, run: Callable[..., ClassifyWidget], predict: FakePredict
+) -> None:
+    predict.dark_is_unlike = True
+    viewer.add_image(half_bright(), name="GFP")
+    widget = run()
+    points = viewer.layers[2]
+    unlike = points.features["unlike_training"].to_numpy(bool)
+    assert 0 < unlike.sum() < len(unlike)
+    told = f"{unlike.sum()} of {len(unlike)} regions are unlike the images that tiny was trained on"
+    assert told in widget.message.text()
+    widget.results.threshold.setValue(0.0)
+    widget.results.recolour()
+    calls = points.features["called"].to_numpy(str)
+    assert set(calls[unlike]) == {"unsure"}
+    assert "unsure" not in calls[~unlike]
