@@ -18,6 +18,11 @@ NAME_SHOWN = 40
 """Letters of a file's name that its unfinished part keeps, so that a long name stays within the limit."""
 
 
+def readable(name: str | Path) -> str:
+    r"""A file's name for tables and sentences: bytes that are no UTF-8, as of old zips, become ``\\xb5``."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 @contextmanager
 def whole_file(path: Path, *, replace: bool = True) -> Generator[Path]:
     """A file to write beside `path`, which takes its name once all is written and on the disk.

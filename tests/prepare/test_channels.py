@@ -141,3 +141,8 @@ def test_a_human_protein_may_come_alone():
     assert chosen.problem() == ""
     atlas = [Channel(name) for name in ("microtubules", "protein", "nucleus", "ER")]
     assert bind_channels(HUMAN_SLOTS, atlas).indices == (0, 1, 2, 3)
+
+
+def test_a_slot_given_twice_is_refused():
+    with pytest.raises(ChannelError, match="'protein' is given twice"):
+        bind_channels(YEAST_SLOTS, [Channel("a"), Channel("b")], "protein=a,Protein=b")

@@ -10,7 +10,7 @@ from napari_organelle.errors import OrganelleError
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.prepare.regions import slice_regions
 from napari_organelle.read.image_set import Channel, ImageSet
-from napari_organelle.show.tables import results_table, write_csv
+from napari_organelle.show.tables import results_table, write_csv, write_tables
 
 
 @pytest.fixture
@@ -86,3 +86,15 @@ def test_full_disk_leaves_the_old_table_and_no_rubble(
         write_csv(pd.DataFrame({"a": [1]}), path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tables_are_of_the_kind_that_their_ending_says(tmp_path: Path) -> None:
+    table = pd.DataFrame({"called": ["er, golgi"], "confidence": [0.5]})
+    assert write_tables([table], tmp_path / "a.tsv") == 1
+    assert (tmp_path / "a.tsv").read_text() == "called\tconfidence\ner, golgi\t0.5\n"
+    write_tables([table], tmp_path / "a.CSV")
+    assert pd.read_csv(tmp_path / "a.CSV").equals(table)
+    for name in ("a.xlsx", "a.txt"):
+        with pytest.raises(OrganelleError, match=r"written as \.csv, \.tsv, \.parquet.*not as \."):
+            write_tables([table], tmp_path / name)
+        assert not (tmp_path / name).exists()

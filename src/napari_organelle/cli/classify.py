@@ -28,7 +28,7 @@ from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.plans import RegionPlan
 from napari_organelle.show.results_file import read_results
 from napari_organelle.show.roll_up import roll_up, roll_up_path, summary
-from napari_organelle.show.tables import write_tables
+from napari_organelle.show.tables import require_table, write_tables
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -198,6 +198,7 @@ def _check(args: argparse.Namespace) -> None:
     rolled = roll_up_path(args.output, args.roll_up) if args.roll_up else None
     read = (*map(Path, args.paths), Path(args.model), args.labels, args.points)
     check_outputs(args.output, rolled, force=args.force, inputs=read)
+    require_table(args.output)
     if args.pixel_size is not None and not 0 < args.pixel_size < 1000:
         raise OrganelleError(f"--pixel-size must be micrometres above 0, not {args.pixel_size:g}.")
     if args.window is not None and not 2 <= args.window <= 16384:

@@ -23,6 +23,7 @@ from napari_organelle.model.agreement import Agreement
 from napari_organelle.model.predict import read_ahead
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import Regions
+from napari_organelle.show.tables import require_table
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -114,8 +115,9 @@ class LargeRun:
         Raises
         ------
         OrganelleError
-            As for `WorkFolder.begin`, and if there is a partial table that no run wrote.
+            As for `WorkFolder.begin` and `require_table`, and if there is a partial table that no run wrote.
         """
+        require_table(self.output)
         self.replace = force
         partial = self.partial_output
         if partial.exists() and not force and not self.work.owns(partial):

@@ -149,7 +149,7 @@ def bind_channels(slots: Sequence[Slot], channels: Sequence[Channel], text: str 
     Raises
     ------
     ChannelError
-        If a pair is malformed, or names a slot or channel that isn't there.
+        If a pair is malformed, names a slot or channel that isn't there, or a slot that another pair names.
     """
     names = tuple(channel.name for channel in channels)
     chosen = _choice(text, slots, names)
@@ -182,7 +182,10 @@ def _choice(text: str, slots: Sequence[Slot], channel_names: Sequence[str]) -> d
             raise ChannelError(f"Channels are given as slot=channel, such as protein=GFP; {pair!r} is not.")
         if slot.casefold() not in slot_names:
             raise ChannelError(f"The model has no slot {slot!r}; it has {[slot.name for slot in slots]}.")
-        fixed[slot_names.index(slot.casefold())] = _find_channel(channel, channel_names)
+        index = slot_names.index(slot.casefold())
+        if index in fixed:
+            raise ChannelError(f"The slot {slots[index].name!r} is given twice: name one channel for it.")
+        fixed[index] = _find_channel(channel, channel_names)
     return fixed
 
 

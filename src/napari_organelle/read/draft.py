@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.files import readable
 from napari_organelle.read.files.decode import Header, read_header
 from napari_organelle.read.files.item_files import ItemFiles
 from napari_organelle.read.image_set import Channel, ImageSet, NoImagesError
@@ -163,7 +164,7 @@ def _item_table(
     items = pd.DataFrame(
         {
             "item": found["item"].to_numpy(),
-            "path": [next(filter(None, row), "") for row in paths],
+            "path": [readable(next(filter(None, row), "")) for row in paths],
             "label": found["label"].to_numpy(),
             "height": sizes[:, 0],
             "width": sizes[:, 1],

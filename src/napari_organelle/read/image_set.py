@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.files import readable
 from napari_organelle.outside import opening
 from napari_organelle.read.channel import Channel as Channel
 
@@ -203,8 +204,8 @@ class ImageSet:
         names = [name] if count == 1 else [f"{name}[{index}]" for index in range(count)]
         items = pd.DataFrame(
             {
-                "item": names,
-                "path": str(source or ""),
+                "item": [readable(each) for each in names],
+                "path": readable(source or ""),
                 "label": "",
                 "height": height,
                 "width": width,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def write_csv(table: pd.DataFrame, path: Path, *, replace: bool = True) -> None:
 
 
 def write_tables(tables: Iterable[pd.DataFrame], path: Path, *, replace: bool = True) -> int:
-    """Write tables below each other: Parquet, AnnData or GeoJSON where the path ends so, else as `write_csv`.
+    """Write tables below each other: as the path ends, see `require_table`.
 
     Parameters
     ----------
@@ -110,16 +111,36 @@ def write_tables(tables: Iterable[pd.DataFrame], path: Path, *, replace: bool = 
     OrganelleError
         As for `write_csv`.
     """
-    write = _writers().get(path.suffix, _append_csv)
+    require_table(path)
+    write = _writers()[path.suffix.lower()]
     with _whole_table(path, replace) as part:
         return write(tables, part)
 
 
+def require_table(path: Path) -> None:
+    """Refuse a table of a kind that is not written.
+
+    Raises
+    ------
+    OrganelleError
+        If its ending is none of ``.csv`` (also without an ending), ``.tsv``, ``.parquet``, ``.h5ad`` and
+        ``.geojson``.
+    """
+    if path.suffix.lower() not in _writers():
+        known = ", ".join(filter(None, _writers()))
+        raise OrganelleError(
+            f"{path}: tables are written as {known}, not as {path.suffix}; spreadsheets open .csv and .tsv."
+        )
+
+
 def _writers() -> dict[str, Callable[[Iterable[pd.DataFrame], Path], int]]:
-    """What writes files of each ending; the others are CSV."""
+    """What writes files of each ending."""
     from napari_organelle.show.exports import geojson, h5ad
 
     return {
+        "": _append_csv,
+        ".csv": _append_csv,
+        ".tsv": partial(_append_csv, separator="\t"),
         PARQUET: _write_parquet,
         h5ad.SUFFIX: lambda tables, path: h5ad.write_h5ad(_joined(tables), path),
         geojson.SUFFIX: lambda tables, path: geojson.write_geojson(_joined(tables), path),
@@ -130,11 +151,11 @@ def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _append_csv(tables: Iterable[pd.DataFrame], path: Path) -> int:
+def _append_csv(tables: Iterable[pd.DataFrame], path: Path, separator: str = ",") -> int:
     rows = 0
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         for table in tables:
-            guard(table).to_csv(file, index=False, header=rows == 0, float_format=FLOATS)
+            guard(table).to_csv(file, sep=separator, index=False, header=rows == 0, float_format=FLOATS)
             rows += len(table)
     return rows
 

@@ -5,6 +5,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_organelle.errors import ReadError
 from napari_organelle.read.files.decode import decode, read_header
@@ -101,3 +102,11 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("napari_organelle.read.files.decode.open", refuse, raising=False)
     with pytest.raises(ReadError, match=r"secret\.png: permission denied; make it readable"):
         decode(path)
+
+
+def test_a_transparent_colour_makes_no_plane(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    for pixels, colour in ((RGB8[..., 0], 3), (RGB8, (3, 4, 5))):
+        Image.fromarray(pixels).save(path, transparency=colour)
+        assert read_header(path).planes == (1 if pixels.ndim == 2 else 3)
+        np.testing.assert_array_equal(decode(path), pixels)

@@ -1,6 +1,9 @@
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -122,3 +125,15 @@ def test_real_yeast_field(real_data: Path) -> None:
     assert images.data.dtype == np.uint16
     assert images.pixel_size_um is None, "6.45 um is the pitch of the camera"
     assert int(images.read(0).max()) == 16_281
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux's file systems take any bytes as a name")
+def test_names_that_are_no_utf_8_open_and_are_shown_escaped(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"x\xb5m.png")
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    for path in (odd, tmp_path / "b.png"):
+        path.write_bytes(imagecodecs.png_encode(pixels))
+    images = open_image_set(tmp_path)
+    assert images.items["item"].tolist() == ["b.png", r"x\xb5m.png"]
+    assert images.items["problem"].tolist() == ["", ""]
+    np.testing.assert_array_equal(np.asarray(images.data), [[pixels]] * 2)

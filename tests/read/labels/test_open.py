@@ -4,6 +4,7 @@ import pickle
 import zipfile
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -194,3 +195,17 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="pickle"):
         open_labels(tmp_path / "x_seg.npy", images())
     assert not (tmp_path / "ran").exists()
+
+
+def test_labels_are_the_numbers_of_the_file_also_where_0_is_white(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    for labels in (np.array([[0, 1], [2, 700]], np.uint16), np.array([[0, 1], [2, 3]], np.uint8)):
+        tifffile.imwrite(path, labels, photometric="miniswhite")
+        np.testing.assert_array_equal(np.asarray(open_label_image(path))[0], labels)
+
+
+def test_a_jpeg_is_no_label_image(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(imagecodecs.jpeg8_encode(np.zeros((16, 16), np.uint8)))
+    with pytest.raises(ReadError, match=r"a JPEG changes numbers.* Save the labels as TIFF or PNG"):
+        open_label_image(path)

@@ -118,8 +118,8 @@ def decode(path: str | Path) -> np.ndarray:
                 return _decode_tiff(path)
             data = start + file.read()
         if data.startswith(PNG):
-            _png_size(data, len(data))
-            return _without_flat_alpha(imagecodecs.png_decode(data))
+            planes = _png_size(data, len(data)).planes
+            return _without_flat_alpha(_own_planes(imagecodecs.png_decode(data), planes))
         if data.startswith(JPEG):
             _jpeg_header(BytesIO(data), len(data))
             if JPEG_END not in data[-1024:]:
@@ -199,6 +199,13 @@ def _plausible(header: Header, size: int) -> Header:
         )
     require_memory(needed, f"a picture of {header.height:,} x {header.width:,} pixels")
     return header
+
+
+def _own_planes(pixels: np.ndarray, planes: int) -> np.ndarray:
+    """A PNG's pixels without the plane that libpng makes of a transparent colour (tRNS)."""
+    if pixels.ndim == 2:
+        return pixels
+    return pixels[..., 0] if planes == 1 else pixels[..., :planes]
 
 
 def _without_flat_alpha(pixels: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.files import readable
 from napari_organelle.outside import opening, read_whole
 from napari_organelle.read.draft import Draft, build
 from napari_organelle.read.files.decode import SUFFIXES, read_header
@@ -134,14 +135,17 @@ def read_files(paths: Sequence[Path]) -> ImageSet:
         facts.add(fact)
         notes += [f"{path}: {note}" for note in file_notes]
     shared = _shared(facts)
-    names = pd.Series([path.name for path in paths])
+    names = pd.Series([readable(path.name) for path in paths])
     count = len(shared.channels)
     draft = Draft(
         kind="image",
         source=paths[0] if len(paths) == 1 else paths[0].parent,
         channels=shared.channels,
         items=pd.DataFrame(
-            {"item": names.where(~names.duplicated(keep=False), [str(path) for path in paths]), "label": ""}
+            {
+                "item": names.where(~names.duplicated(keep=False), [readable(path) for path in paths]),
+                "label": "",
+            }
         ),
         paths=[(str(path),) * count for path in paths],
         planes=tuple((plane,) for plane in range(count)),

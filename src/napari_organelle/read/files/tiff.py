@@ -152,11 +152,20 @@ class TiffImage:
         index = tuple(sides.get(axis, slice(None)) for axis in self.axes)
         return arrange(self.read_part(self.series[0], index), self.axes)[0, : len(self.channels)]
 
+    @property
+    def _white(self) -> int:
+        """What 0 becomes where it is white."""
+        bits = self.dtype.itemsize * 8
+        return 2**self.bits - 1 if self.bits < bits else int(np.iinfo(self.dtype).max)
+
+    def undo_meaning(self, pixels: Any) -> Any:
+        """Numbers as the file stores them, of an array as `read` gives it; palettes stay colours."""
+        return self._white - pixels if self.meaning == "inverted" else pixels
+
     def _mean(self, pixels: np.ndarray, tiff: tifffile.TiffFile, number: int) -> np.ndarray:
         """Pixels as they are meant to look: more is brighter."""
         if self.meaning == "inverted":
-            white = 2**self.bits - 1 if self.bits < pixels.dtype.itemsize * 8 else np.iinfo(pixels.dtype).max
-            return (white - pixels.astype(self.dtype)).astype(self.dtype)
+            return (self._white - pixels.astype(self.dtype)).astype(self.dtype)
         if self.meaning == "palette":
             table = np.asarray(tiff.series[number].keyframe.colormap)
             # a palette has 16 bits a colour

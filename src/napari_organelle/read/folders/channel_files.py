@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.files import readable
 from napari_organelle.read.draft import Draft, build
 from napari_organelle.read.files.decode import SUFFIXES, read_header
 from napari_organelle.read.files.evidence import numbered_channels
@@ -147,7 +148,7 @@ def _steps(file: Path, top: Path) -> dict[str, str]:
 
 def _items(keys: list[tuple[str, ...]]) -> pd.DataFrame:
     """Columns of what tells items apart or is known of all, numbers as numbers."""
-    parts = pd.DataFrame(keys, columns=list(PARTS))
+    parts = pd.DataFrame([[readable(part) for part in key] for key in keys], columns=list(PARTS))
     parts = parts[[name for name in PARTS if (parts[name] != "").any()]].copy()
     if "well" not in parts and {"row", "column"} <= set(parts):
         letters = [chr(ord("A") + int(row) - 1) if row.isdecimal() else row for row in parts["row"]]

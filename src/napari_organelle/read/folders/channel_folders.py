@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.files import readable
 from napari_organelle.read.draft import Draft, build
 from napari_organelle.read.files.decode import SUFFIXES, read_header
 from napari_organelle.read.files.evidence import COLORMAPS, numbered_channels
@@ -71,7 +72,7 @@ def read(path: Path) -> ImageSet:
             kind="channels",
             source=path,
             channels=numbered_channels(len(names), names, colours),
-            items=pd.DataFrame({"item": list(items), "label": ""}),
+            items=pd.DataFrame({"item": [readable(name) for name in items], "label": ""}),
             paths=[tuple(row.get(name, "") for name in names) for row in items.values()],
             planes=((0,),) * len(names),
             looked=str(path),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_organelle.errors import ReadError
+from napari_organelle.files import readable
 from napari_organelle.read.draft import Draft, build
 from napari_organelle.read.files.decode import SUFFIXES, decode, is_stack, read_header
 from napari_organelle.read.files.image_file import picture_facts
@@ -163,7 +164,7 @@ def _group(files: list[Path], parts: dict[str, str]) -> list[tuple[dict[str, str
             crops.setdefault(pair["name"], ["", ""])[COLUMN[pair["channel"].lower()]] = str(file)
         else:
             crops[file.name] = [str(file)] * 2
-    return [({"name": name, **parts}, tuple(paths)) for name, paths in crops.items()]
+    return [({"name": readable(name), **parts}, tuple(paths)) for name, paths in crops.items()]
 
 
 def _class_folders(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
@@ -186,7 +187,7 @@ def _class_folders(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 def _clean(name: str) -> str:
     """Without blanks at its ends, in Unicode's composed form."""
-    return unicodedata.normalize("NFC", name.strip())
+    return unicodedata.normalize("NFC", readable(name).strip())
 
 
 def _look_alike(path: Path) -> list[str]:

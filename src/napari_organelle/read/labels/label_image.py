@@ -10,7 +10,9 @@ import numpy as np
 
 from napari_organelle.errors import ReadError
 from napari_organelle.read.files import image_file
-from napari_organelle.read.files.tiff import RGB
+from napari_organelle.read.files.decode import JPEG
+from napari_organelle.read.files.tiff import RGB, lay_out
+from napari_organelle.read.files.tiff_open import is_tiff
 from napari_organelle.read.zarr import plate
 
 if TYPE_CHECKING:
@@ -59,8 +61,15 @@ def open_label_image(path: Path, items: int = 1) -> da.Array | np.ndarray:
 
 def _pixels(path: Path, items: int) -> Any:
     """(N, Y, X) of any type."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(JPEG)) == JPEG:
+                raise ReadError(
+                    f"{path}: expected a label image with one number an object; a JPEG changes numbers. Save "
+                    "the labels as TIFF or PNG"
+                )
     images = plate.read(path) if path.is_dir() and plate.matches(path) else image_file.read(path)
-    data, channels = images.data, images.channels
+    data, channels = _as_numbers(path, images.data), images.channels
     if len(channels) == 1:
         return data[:, 0]
     if channels[: len(RGB)] == RGB:
@@ -71,6 +80,11 @@ def _pixels(path: Path, items: int) -> Any:
         f"{path}: expected a label image with one number an object; it has {len(channels)} channels. Save "
         "the channel with the labels alone"
     )
+
+
+def _as_numbers(path: Path, data: Any) -> Any:
+    """Pixels as a TIFF stores them, also where it says that 0 is white: labels are no light."""
+    return lay_out(path).undo_meaning(data) if path.is_file() and is_tiff(path) else data
 
 
 def _grey(path: Path, images: ImageSet) -> Any:
