@@ -105,6 +105,11 @@ def _reason(place: Path) -> str:
                 f"only its folder {filled[0].name} holds images that are understood; folders named by class "
                 "are two or more. To classify them, open that folder itself"
             )
+        if any(map(plain.images_beside_masks, filled)):
+            return (
+                f"its folders hold images beside label images, as {filled[0].name} does, and are no classes. "
+                "Open one such folder by itself, or give classify all of them"
+            )
         return f"there are only folders, without images that are understood; expected {known}"
     advice = foreign(place / files[0])
     return f"none of its {len(files):,} files is an image. First: {files[0]}: {advice or f'expected {known}'}"

@@ -137,3 +137,22 @@ def test_names_that_are_no_utf_8_open_and_are_shown_escaped(tmp_path: Path) -> N
     assert images.items["item"].tolist() == ["b.png", r"x\xb5m.png"]
     assert images.items["problem"].tolist() == ["", ""]
     np.testing.assert_array_equal(np.asarray(images.data), [[pixels]] * 2)
+
+
+def test_what_other_programs_leave_beside_images_is_passed_over_and_named(tmp_path: Path) -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    left = ["a_Simple Segmentation", "a-Probabilities", "a.labels", "a_overlay", "a_preview"]
+    for name in ("a", "b", *left):
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+    images = open_image_set(tmp_path)
+    assert images.items["item"].tolist() == ["a.tif", "b.tif"]
+    assert "5 files that look like masks, outlines or previews are passed over" in " ".join(images.problems)
+
+
+@pytest.mark.parametrize(("unit", "size"), [("m", 0.12e-6), ("Å", 1200), ("nm", 120), ("µm", 0.12)])
+def test_pixel_sizes_of_ome_are_read_in_its_units(unit: str, size: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    metadata = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+    metadata |= {"PhysicalSizeXUnit": unit, "PhysicalSizeYUnit": unit}
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8), ome=True, metadata=metadata)
+    assert open_image_set(path).pixel_size_um == pytest.approx(0.12)

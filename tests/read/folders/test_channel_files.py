@@ -39,6 +39,16 @@ NAMES = {
         [f"img_channel00{c}_position00{p}_time000000000_z000.tif" for p in (0, 1) for c in (0, 1)],
         None,
     ),
+    "Micro-Manager 1.4": (
+        [f"Pos{p}/img_000000000_{c}_000.tif" for p in (0, 1) for c in ("DAPI", "GFP")],
+        None,
+    ),
+    "Cellomics": ([f"MFGTMP_24_B02f0{f}d{c}.TIF" for f in (0, 1) for c in (0, 1)], ["B02", "B02"]),
+    "Gen5": ([f"A1_02_{n}_{f}_{c}_001.tif" for f in (1, 2) for n, c in enumerate(("DAPI", "GFP"), 1)], None),
+    "ZEN": ([f"dish_s{f}c{c}m1_ORG.tif" for f in (1, 2) for c in (1, 2)], None),
+    "NIS-Elements": ([f"dishxy{f}c{c}.tif" for f in (1, 2) for c in (1, 2)], None),
+    "Fiji": (["C1-a.tif", "C2-a.tif", "C1-b.tif", "C2-b.tif"], None),
+    "channels named first": (["DAPI_a.tif", "GFP_a.tif", "DAPI_b.tif", "GFP_b.tif"], None),
     "well, field, channel": ([f"C04_{f}_{c}.tif" for f in (1, 2) for c in ("DAPI", "GFP")], ["C04", "C04"]),
     "numbered channels": ([f"dish{d}_ch0{c}.tif" for d in (1, 2) for c in (0, 1)], None),
     "named channels": ([f"dish{d}_{c}.tif" for d in (1, 2) for c in ("Cy5", "GFP")], None),
@@ -109,3 +119,8 @@ def test_a_plain_folder_says_what_is_left_out(tmp_path: Path) -> None:
     assert images.items["item"].tolist() == ["a.tif", "b.tif"]
     assert "1 other files (1 .czi) are skipped; first: e.czi" in images.problems[0]
     assert "2 images are unlike the others" in images.problems[1]
+
+
+def test_folders_named_like_positions_are_classes_where_no_file_names_a_channel(tmp_path: Path) -> None:
+    put(tmp_path, ["Pos1/a.tif", "Pos1/b.tif", "Pos2/a.tif", "Pos2/b.tif"])
+    assert open_image_set(tmp_path).items["label"].tolist() == ["Pos1", "Pos1", "Pos2", "Pos2"]

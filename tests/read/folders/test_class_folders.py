@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 
 from napari_organelle.errors import OrganelleWarning, ReadError
 from napari_organelle.read.folders import class_folders as folders
+from napari_organelle.read.open import open_image_set
 
 WritePng = Callable[..., Path]
 
@@ -172,3 +174,15 @@ def test_names_that_differ_in_blanks_or_form_are_one_class_and_told(
     images = folders.read(tmp_path)
     assert images.class_names == ("er", "golgi")
     assert any("differ only in blanks, case or Unicode form" in problem for problem in images.problems)
+
+
+def test_images_beside_masks_one_folder_down_are_no_classes(tmp_path: Path) -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    for name in ("images/a.png", "masks/a.png"):
+        for split in ("train", "val"):
+            path = tmp_path / split / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(imagecodecs.png_encode(pixels))
+    with pytest.raises(ReadError, match="images beside label images, as train does, and are no classes"):
+        open_image_set(tmp_path)
+    assert open_image_set(tmp_path / "train").items["item"].tolist() == ["a.png"]

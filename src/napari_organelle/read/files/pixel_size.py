@@ -7,6 +7,8 @@ import math
 MICROMETRES = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre", "\\u00B5m"), 1.0),
     **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
+    **dict.fromkeys(("Å", "Å", "angstrom", "Angstrom"), 1e-4),
+    **dict.fromkeys(("m", "meter", "metre"), 1e6),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
 }
 """Micrometres in the units that microscopes' files have. Centimetres are left out: ImageJ writes them where

@@ -16,7 +16,7 @@ from napari_organelle.read.files.decode import SUFFIXES, read_header
 from napari_organelle.read.files.evidence import numbered_channels
 from napari_organelle.read.files.image_file import picture_facts
 from napari_organelle.read.files.listing import ENOUGH, is_file, is_folder, scan
-from napari_organelle.read.folders.layouts import LAYOUTS, PASSED_OVER, STEPS, Layout
+from napari_organelle.read.folders.layouts import LAYOUTS, PASSED_OVER, POSITION, STEPS, Layout
 from napari_organelle.read.folders.plain import pictures
 from napari_organelle.read.image_set import ImageSet
 
@@ -44,7 +44,7 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path) -> ImageSet:
-    """Open a folder of one file a channel, also in ``TimePoint_1``, ``ZStep_1``... or ``Images``.
+    """Open a folder of one file a channel, also in ``TimePoint_1``, ``ZStep_1``, ``Pos0``... or ``Images``.
 
     Raises
     ------
@@ -136,14 +136,16 @@ def _files(path: Path) -> tuple[list[Path], list[str]]:
 
 
 def _is_inner(name: str) -> bool:
-    return name.casefold() == "images" or STEPS.fullmatch(name) is not None
+    return name.casefold() == "images" or any(each.fullmatch(name) for each in (STEPS, POSITION))
 
 
 def _steps(file: Path, top: Path) -> dict[str, str]:
-    """Time point and section from the folders that a file lies in."""
-    found = [STEPS.fullmatch(name) for name in file.relative_to(top).parts[:-1]]
+    """Time point, section and field from the folders that a file lies in."""
+    folders = file.relative_to(top).parts[:-1]
     columns = {"timepoint": "time", "zstep": "section"}
-    return {columns[step["kind"].casefold()]: step["number"] for step in found if step}
+    steps = {columns[s["kind"].casefold()]: s["number"] for s in map(STEPS.fullmatch, folders) if s}
+    positions = [found["number"] for found in map(POSITION.fullmatch, folders) if found]
+    return steps | ({"field": positions[-1]} if positions else {})
 
 
 def _items(keys: list[tuple[str, ...]]) -> pd.DataFrame:

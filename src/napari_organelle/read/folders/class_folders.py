@@ -18,7 +18,7 @@ from napari_organelle.read.files.listing import ENOUGH, is_folder, scan, subfold
 from napari_organelle.read.files.tiff import RGB
 from napari_organelle.read.files.tiff_open import is_tiff
 from napari_organelle.read.folders.channel_files import find_layout
-from napari_organelle.read.folders.layouts import SPLITS, STEPS
+from napari_organelle.read.folders.layouts import POSITION, SPLITS, STEPS
 from napari_organelle.read.folders.plain import images_beside_masks, pictures
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.yeast.deepyeast import CHANNELS, PLANES, PROTEIN
@@ -41,12 +41,14 @@ def matches(path: Path) -> bool:
         return False
     folders = []
     for entry in scan(path, ENOUGH):
-        if is_folder(entry) and not STEPS.fullmatch(entry.name):
+        if is_folder(entry) and not STEPS.fullmatch(entry.name) and not _is_position(Path(entry.path)):
             folders.append(Path(entry.path))
         elif PAIR.match(entry.name) and _partner(Path(entry.path)) is not None:
             return True
         elif _is_picture(entry.name):
             return False
+    if any(map(images_beside_masks, folders)):
+        return False
     return any(map(_has_pairs, folders)) or _has_classes(folders)
 
 
@@ -204,6 +206,13 @@ def _look_alike(path: Path) -> list[str]:
         "evened out, case is kept"
         for names in alike
     ]
+
+
+def _is_position(folder: Path) -> bool:
+    """Whether a folder holds one file a channel of a position, under Micro-Manager's names."""
+    if not POSITION.fullmatch(folder.name):
+        return False
+    return find_layout([entry.name for entry in scan(folder, ENOUGH)]) is not None
 
 
 def _has_pairs(folder: Path) -> bool:

@@ -27,7 +27,7 @@ DYE = (
 
 PATTERNS = {
     "Operetta or Opera Phenix": (
-        r"r(?P<row>\d+)c(?P<column>\d+)f(?P<field>\d+)p(?P<section>\d+)-ch(?P<channel>\d+)(?:sk(?P<time>\d+))?"
+        r"r(?P<row>\d+)c(?P<column>\d+)f(?P<field>\d+)p(?P<section>\d+)-ch(?P<channel>\d+)(?:(?:sk|t)(?P<time>\d+))?"
         r"(?:fk\d+)?(?:fl\d+)?"
     ),
     "CellVoyager": (
@@ -43,9 +43,21 @@ PATTERNS = {
     "Micro-Manager": (
         r"img_channel(?P<channel>\d+)_position(?P<field>\d+)_time(?P<time>\d+)_z(?P<section>\d+)"
     ),
+    "Micro-Manager 1.4": r"img_(?P<time>\d{9})_(?P<channel>.+)_(?P<section>\d{3})",
+    "Cellomics": r"(?P<plate>.+?)_" + WELL + r"f(?P<field>\d+)d(?P<channel>\d+)",
+    "Gen5": WELL + r"_-?\d+_\d+_(?P<field>\d+)_(?P<channel>[A-Z][^_]*)_(?P<time>\d+)",
+    "ZEN": (
+        r"(?P<stem>.+?)_(?=[^_]*c\d+[^_]*_ORG)(?:c(?P<channel>\d+)|s(?P<field>\d+)|t(?P<time>\d+)|"
+        r"z(?P<section>\d+)|[bhmrv]\d+)+_ORG"
+    ),
+    "NIS-Elements": (
+        r"(?P<stem>.*?)(?:t(?P<time>\d+))?xy(?P<field>\d+)(?:z(?P<section>\d+))?c(?P<channel>\d+)"
+    ),
+    "Fiji": r"C(?P<channel>\d+)-(?P<stem>.+)",
     "well, field, channel": PLATE + WELL + r"_[sf]?(?P<field>\d+)_(?P<channel>[^_]+)",
     "numbered channels": r"(?P<stem>.+?)[_-](?P<channel>(?:ch|c|channel)=?\d{1,2})",
     "named channels": rf"(?P<stem>.+?)[_ -](?P<channel>{DYE})",
+    "channels named first": rf"(?P<channel>{DYE})[_ -](?P<stem>.+)",
 }
 
 LAYOUTS = tuple(Layout(name, re.compile(text, re.IGNORECASE)) for name, text in PATTERNS.items())
@@ -54,18 +66,22 @@ LAYOUTS = tuple(Layout(name, re.compile(text, re.IGNORECASE)) for name, text in 
 STEPS = re.compile(r"(?P<kind>TimePoint|ZStep)_(?P<number>\d+)$", re.IGNORECASE)
 """Folders of MetaXpress for time points and sections; no classes."""
 
+POSITION = re.compile(r"(?:\d+-)?Pos_?(?P<number>\d[\d_]*)", re.IGNORECASE)
+"""Folders of Micro-Manager for positions."""
+
 CHANNEL_FOLDER = re.compile(
     rf"(?:{DYE}|red|green|blue|yellow|cyan|magenta|(?:ch|c|w|channel)[ _]?\d{{1,2}})", re.IGNORECASE
 )
 """Names of folders that hold one channel each."""
 
 PASSED_OVER = re.compile(
-    r".+(?P<what>_cp_masks|_cp_outlines|_cp_output|_cp_flows|_flows|_seg|_masks?|_labels?|_thumb"
+    r".+(?P<what>_cp_masks|_cp_outlines|_cp_output|_cp_flows|_flows|_seg|_masks?|[._]labels?|_overlay|_preview|"
+    r"[_-](?:Simple[ _]Segmentation|Object[ _]Predictions|Object[ _]Identities|Probabilities)|_thumb"
     + UUID
     + r")\.[^.]+$",
     re.IGNORECASE,
 )
-"""Files that programs leave beside images: masks, outlines and previews."""
+"""Files that programs leave beside images: masks, outlines, previews, and what ilastik writes."""
 
 IMAGES = ("images", "image", "imgs", "img", "raw")
 MASKS = ("masks", "mask", "labels", "label", "segmentation", "segmentations", "seg", "annotations", "gt")
