@@ -21,7 +21,8 @@ from napari_organelle import (
     open_model,
 )
 from napari_organelle.errors import OrganelleWarning
-from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.bundle import ModelBundle, save_bundle
+from napari_organelle.model.domain import DOMAIN_FILE
 from napari_organelle.model.predict import predict
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import tile_regions
@@ -100,3 +101,17 @@ def test_cells_are_found_and_classified(tiny_bundle: ModelBundle) -> None:
     found = classify(images, open_model(tiny_bundle.path), Objects(), device="cpu")
     np.testing.assert_array_equal(given.regions.windows, found.regions.windows)
     np.testing.assert_array_equal(given.probabilities, found.probabilities)
+
+
+def test_regions_unlike_the_training_images_are_told_of(tiny_bundle: ModelBundle, tmp_path: Path) -> None:
+    length = tiny_bundle.spec.plan.feature_count(tiny_bundle.spec.pixels.input_size)
+    beyond = {"weights": np.zeros(length, np.float32), "offset": np.ones(1, np.float32)}
+    path = tmp_path / "m.organelle"
+    model = save_bundle(path, tiny_bundle.spec, tiny_bundle.weights(), extras={DOMAIN_FILE: beyond})
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 2, 40, 40)).astype(np.uint8)
+    images = ImageSet.from_array(pixels, (Channel("mCherry"), Channel("GFP")))
+    with pytest.warns(
+        OrganelleWarning, match="2 of 2 regions are unlike the images that tiny was trained on"
+    ):
+        prediction = classify(images, model, device="cpu")
+    assert prediction.called(0.0) == ["unsure", "unsure"]

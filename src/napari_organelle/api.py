@@ -12,7 +12,8 @@ import numpy as np
 from napari_organelle.errors import OrganelleWarning
 from napari_organelle.model.bundle import ModelBundle, open_bundle
 from napari_organelle.model.classify import predict_regions
-from napari_organelle.model.predict import collect
+from napari_organelle.model.domain import unlike_note
+from napari_organelle.model.predict import collect, notes_of
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.prepare.cells import choose_stains, label_stack, read_stains
 from napari_organelle.prepare.channels import ChannelMap, bind_channels
@@ -105,11 +106,14 @@ def classify(
         bundle, image_set, made, channel_map, device=device, batch_size=batch_size, dense=plan.is_dense
     ):
         batches.append(batch)
-    notes = [*made.notes, *(batch.note for batch in batches)]
+    prediction = collect(batches, made, bundle)
+    notes = [*made.notes, *notes_of(batches)]
+    if prediction.unlike is not None:
+        notes.append(unlike_note(int(prediction.unlike.sum()), len(made), bundle.spec.name))
     notes += [batch.agreement.note() for batch in batches if batch.agreement]
     for note in dict.fromkeys(filter(None, notes)):
         warnings.warn(note, OrganelleWarning, stacklevel=2)
-    return collect(batches, made, bundle)
+    return prediction
 
 
 def find_cells(

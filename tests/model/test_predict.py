@@ -13,7 +13,7 @@ from napari_organelle.model import predict as predicting
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.engine.device import Device
 from napari_organelle.model.engine.loaded import load as load_model
-from napari_organelle.model.predict import collect, fitting_batch, predict, read_ahead
+from napari_organelle.model.predict import collect, fitting_batch, notes_of, predict, read_ahead
 from napari_organelle.prepare.channels import YEAST_SLOTS, ChannelMap
 from napari_organelle.prepare.cut import cut
 from napari_organelle.prepare.pixels import network_input
@@ -83,7 +83,7 @@ def test_one_pixel_has_no_contrast_and_no_answer(tiny_bundle: ModelBundle):
     image_set = ImageSet.from_array(np.ones((1, 2, 1, 1), np.uint16), (Channel("a"), Channel("b")))
     (batch,) = predict(tiny_bundle, image_set, whole(image_set), CHANNELS, device="cpu")
     assert np.isnan(batch.probabilities).all()
-    assert batch.note == "1 not classified: no contrast in a channel that the model needs."
+    assert notes_of([batch]) == ["1 not classified: no contrast in a channel that the model needs."]
     assert batch.unread == 0
 
 
@@ -94,7 +94,7 @@ def test_answers_that_are_no_numbers_are_told(make_bundle: Callable[..., ModelBu
     image_set = crops(2)
     (batch,) = predict(bundle, image_set, whole(image_set), CHANNELS, device="cpu")
     assert np.isnan(batch.probabilities).all()
-    assert batch.note.startswith("2 not classified: the model's answer is no number")
+    assert notes_of([batch])[0].startswith("2 not classified: the model's answer is no number")
     assert batch.unread == 2
 
 
@@ -137,8 +137,9 @@ def test_regions_that_cannot_be_read_are_nan_with_a_note_and_the_run_goes_on(tin
     broken.items.loc[1, "missing"] = "mCherry"
     regions = whole(broken)
     batches = list(predict(tiny_bundle, broken, regions, CHANNELS, device="cpu", batch_size=3))
-    assert [batch.note for batch in batches] == [
-        "1 not classified: no GFP channel. 1 not classified: image[2]: c.png: damaged.",
+    assert notes_of(batches) == [
+        "1 not classified: no GFP channel.",
+        "1 not classified: image[2]: c.png: damaged.",
         "1 not classified: pixels that are NaN or infinite.",
     ]
     probabilities = collect(batches, regions, tiny_bundle).probabilities
@@ -297,4 +298,11 @@ def test_a_field_with_a_part_that_is_no_number_has_no_answer(make_bundle: Callab
     image_set = ImageSet.from_array(data, (Channel("mCherry"), Channel("GFP")))
     (batch,) = predict(bundle, image_set, whole(image_set), CHANNELS, device="cpu")
     assert np.isfinite(batch.probabilities).all(axis=1).tolist() == [True, False]
-    assert batch.note == "1 not classified: pixels that are NaN or infinite."
+    assert notes_of([batch]) == ["1 not classified: pixels that are NaN or infinite."]
+
+
+def test_a_reason_of_several_batches_is_told_once_with_its_count(tiny_bundle: ModelBundle):
+    image_set = ImageSet.from_array(np.ones((5, 2, 40, 40), np.uint16), (Channel("a"), Channel("b")))
+    batches = list(predict(tiny_bundle, image_set, whole(image_set), CHANNELS, device="cpu", batch_size=2))
+    assert len(batches) == 3
+    assert notes_of(batches) == ["5 not classified: no contrast in a channel that the model needs."]

@@ -10,6 +10,7 @@ from napari_organelle.cli.say import answer, json_text, say
 from napari_organelle.errors import OrganelleError
 from napari_organelle.files import check_outputs, whole_file
 from napari_organelle.model.bundle import open_bundle
+from napari_organelle.model.predict import notes_of
 from napari_organelle.prepare.channels import bind_channels
 from napari_organelle.prepare.labels import label_items, read_labels
 from napari_organelle.read.open import open_image_set
@@ -39,12 +40,13 @@ def run(args: argparse.Namespace) -> int:
     slots = bundle.spec.slots
     channel_map = bind_channels(slots, image_set.channels, args.channels)
     batches = evaluate(bundle, examples_of_items(image_set, args.group_by), channel_map, device=args.device)
+    done = []
     try:
         while True:
-            if note := next(batches).note:
-                say(note)
+            done.append(next(batches))
     except StopIteration as end:
         evaluation: Evaluation = end.value
+    say(*notes_of(done))
     values = {"model": bundle.id, "path": str(args.path), **evaluation.to_dict()}
     if args.json is not None and output is None:
         print(json_text(values))

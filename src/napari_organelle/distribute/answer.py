@@ -15,7 +15,7 @@ from napari_organelle.distribute.split import Part
 from napari_organelle.distribute.work import Summary, WorkFolder
 from napari_organelle.errors import BundleError, DeviceError, OrganelleError, RegionError
 from napari_organelle.model.classify import predict_regions
-from napari_organelle.model.predict import collect
+from napari_organelle.model.predict import collect, notes_of
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.prepare.channels import ChannelMap, bind_channels
 from napari_organelle.prepare.regions import Regions
@@ -169,6 +169,6 @@ def _release_memory() -> None:
 
 def _notes(batches: list[BatchDone]) -> tuple[str, ...]:
     """The first notes of a part, and how many more there are."""
-    notes = [batch.note for batch in batches if batch.note]
+    notes = notes_of(batches)
     more = len(notes) - MAX_NOTES
     return (*notes[:MAX_NOTES], *([f"and {more} more such notes"] if more > 0 else []))

@@ -79,10 +79,6 @@ class PreparedBatch:
         counts = np.bincount(self.rows[fit], minlength=len(sums))[:, None]
         return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0).astype(np.float32)
 
-    def note(self) -> str:
-        """A sentence on the regions that can't be classified; ``""`` where there are none."""
-        return unclassified(Counter(filter(None, self.reasons)))
-
     def unread(self) -> int:
         """How many of the regions could not be read or lack a channel."""
         return count_unread(Counter(self.reasons))
@@ -93,10 +89,14 @@ def count_unread(reasons: Counter[str]) -> int:
     return sum(count for reason, count in reasons.items() if reason not in ("", EMPTY))
 
 
-def unclassified(reasons: Counter[str]) -> str:
-    """A sentence on regions that can't be classified, by why; ``""`` where there are none."""
-    counts = reasons.items()
-    return " ".join(f"{count} not classified: {reason.rstrip('.')}." for reason, count in counts if count)
+def notes_of(batches: Iterable[BatchDone]) -> list[str]:
+    """What is to be told of a run: its notes, once each, and how many regions have no answer and why."""
+    reasons, notes = Counter[str](), dict[str, None]()
+    for batch in batches:
+        reasons.update(batch.reasons)
+        notes[batch.note] = None
+    told = [f"{count:,} not classified: {reason.rstrip('.')}." for reason, count in reasons.items() if count]
+    return [*filter(None, notes), *told]
 
 
 def predict(
@@ -161,19 +161,18 @@ def predict(
             answers, fitting = answer(run, model.device, batch.inputs, size)
             told = batch.by_region(answers)
             probabilities, excess = told[:, :classes], told[:, classes:]
-            notes = [batch.note()]
+            note = ""
             if fitting < size:
-                notes.append(
-                    f"The device's memory was full: {fitting} regions at once now, no longer {size}."
-                )
+                note = f"The device's memory was full: {fitting} regions at once now, no longer {size}."
                 size = fitting
+            reasons = Counter(filter(None, batch.reasons))
             unfit = np.array(batch.reasons) != ""
             if wrong := int((~np.isfinite(probabilities[~unfit])).any(axis=1).sum()):
-                notes.append(unclassified(Counter({NO_NUMBER: wrong})))
+                reasons[NO_NUMBER] += wrong
             stop = batch.start + len(probabilities)
-            note = " ".join(filter(None, notes))
             yield BatchDone(
                 batch.start, stop, probabilities, len(regions), note, batch.unread() + wrong,
+                reasons=reasons,
                 unlike=excess[:, 0] > 0 if domain else None,
             )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class BatchDone:
         Number of regions in the whole run.
     note : str
         Something to tell the user, such as a halved batch; empty otherwise.
+    reasons : Counter of str
+        Why regions have no answer, and how many for each; `predict.notes_of` tells of a whole run's.
     unread : int
         Regions that could not be read or lack a channel; those without contrast are no fault of the file's.
     agreement : Agreement, optional
@@ -46,6 +49,7 @@ class BatchDone:
     probabilities: np.ndarray
     total: int
     note: str = ""
+    reasons: Counter[str] = field(default_factory=Counter, kw_only=True)
     unread: int = 0
     agreement: Agreement | None = None
     unlike: np.ndarray | None = None

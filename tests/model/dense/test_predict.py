@@ -20,7 +20,7 @@ from napari_organelle.model.engine.loaded import LoadedModel
 from napari_organelle.model.engine.loaded import load as load_model
 from napari_organelle.model.networks.keras_models import assign_weights, build_backbone
 from napari_organelle.model.networks.plan import NetworkPlan
-from napari_organelle.model.predict import collect
+from napari_organelle.model.predict import collect, notes_of
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.scoring.calibrate import probabilities
 from napari_organelle.prepare import dense as blocks
@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_reported_as_in_the_exact_way(without_neighbours:
     broken.items.loc[0, "missing"] = "GFP"
     regions = tile_regions([(64, 64)] * 4, 32, 16)
     reports = list(predict_regions(without_neighbours, broken, regions, CHANNELS, device="cpu", dense=True))
-    assert [report.note for report in reports if report.note][:3] == [
+    assert notes_of(reports)[:3] == [
         "9 not classified: no GFP channel.",
         "1 not classified: pixels that are NaN or infinite.",
         "9 not classified: image[2]: c.png: damaged.",

@@ -13,6 +13,7 @@ from napari_organelle.distribute.run import LargeRun, plan_run
 from napari_organelle.errors import OrganelleError
 from napari_organelle.files import check_outputs
 from napari_organelle.model.bundle import ModelBundle
+from napari_organelle.model.domain import unlike_note
 from napari_organelle.prepare.plans import RegionPlan
 
 SHOWN_SENTENCES = 3
@@ -139,10 +140,11 @@ class BatchRun:
             *run.notes.first[:SHOWN_SENTENCES],
             run.agreement.note(),
         ]
+        unlike = unlike_note(run.unlike, run.rows, run.options.bundle.spec.name)
         more = run.failed.count + run.notes.count - len([note for note in notes[:-1] if note])
         notes += [f"And {more:,} more such notes."] if more > 0 else []
         self.told = " ".join(
-            [f"Wrote {rows:,} rows to {self.request.output}.{resumed}", *filter(None, notes)]
+            filter(None, [f"Wrote {rows:,} rows to {self.request.output}.{resumed}", unlike, *notes])
         )
 
 

@@ -29,6 +29,7 @@ from napari_organelle.gui.rollup.page import RollUpPage, Source
 from napari_organelle.gui.status import Speed, duration, status_line
 from napari_organelle.model.domain import unlike_note
 from napari_organelle.model.engine.device import OPENVINO
+from napari_organelle.model.predict import notes_of
 from napari_organelle.model.prediction import BatchDone, Prediction
 from napari_organelle.prepare.plans import Objects
 from napari_organelle.prepare.regions import Regions
@@ -167,8 +168,6 @@ class ClassifyWidget(Body):
     def _on_batch(self, current: Run, batch: BatchDone) -> None:
         now = time.perf_counter()
         current.batches.append(batch)
-        if batch.note:
-            current.notes.append(batch.note)
         if batch.agreement and (told := batch.agreement.note()):
             current.notes.append(told)
         first = current.batches[0]
@@ -207,10 +206,11 @@ class ClassifyWidget(Body):
         for page in self._later_pages:
             self.pages.setTabEnabled(page, True)
         self.pages.setCurrentIndex(self._results_page)
-        notes.append(unanswered_note(prediction, request.images))
         if prediction.unlike is not None:
             unlike = int(prediction.unlike.sum())
             notes.append(unlike_note(unlike, len(prediction.unlike), request.bundle.spec.name))
+        notes += notes_of(current.batches)
+        notes.append(unanswered_note(prediction, request.images))
         if replaced := self.results.layers.replaced:
             notes.append(f"It replaces the same run of {replaced[11:16]}.")
         return [note for note in notes if note]

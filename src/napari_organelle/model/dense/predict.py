@@ -25,7 +25,6 @@ from napari_organelle.model.predict import (
     count_unread,
     predict,
     read_ahead,
-    unclassified,
 )
 from napari_organelle.model.prediction import BatchDone
 from napari_organelle.model.scoring.calibrate import probabilities
@@ -104,13 +103,13 @@ def predict_dense(
             yield BatchDone(start, start, answers_of_all[:0], total)
             continue
         stop = int(block.rows[-1, -1]) + 1
-        text = " ".join(filter(None, [unclassified(reasons), *notes]))
         report = (
             compare(collect(exact, sampled, bundle), answers_of_all[sample], spec) if stop == total else None
         )
         yield BatchDone(
-            start, stop, answers_of_all[start:stop].copy(), total, text, count_unread(reasons), report
-        )
+            start, stop, answers_of_all[start:stop].copy(), total, " ".join(filter(None, notes)),
+            count_unread(reasons), report, reasons=reasons,
+        )  # fmt: skip
         start, reasons, notes = stop, Counter(), []
 
 
