@@ -73,6 +73,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("files")
+@pytest.mark.filterwarnings("ignore:.* unlike the images that yeast-12 was trained on")
 @pytest.mark.parametrize("code", BLOCKS)
 def test_a_block_of_the_documentation_runs(code: str) -> None:
     program = compile(code, "documentation", "exec")
