@@ -125,7 +125,7 @@ def lessons() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
 
 def curve(stage: HeadStage, sets: Sets) -> dict[int, dict[str, float]]:
     """Share that is right, by cells a class and set."""
-    truth = stage.made.targets.argmax(axis=1)
+    truth = stage.training_set.targets.argmax(axis=1)
     ends = np.cumsum([len(classes) for _, classes in sets.values()])
     others = {name: np.arange(ends[i], ends[i + 1]) for i, name in enumerate(list(sets)[1:])}
     right: dict[int, dict[str, list[bool]]] = {}
@@ -155,8 +155,8 @@ def main() -> None:
         bundle = with_replay(bare, folder, lambda model, made: stage_of(folder, made, 0, model))
         stage = stage_of(folder, sets, CELLS, bundle)
         assert isinstance(stage, TaughtHead)
-        before = stage.answers_before(np.arange(len(stage.made.examples))).argmax(axis=1)
-        right = before == stage.made.targets.argmax(axis=1)
+        before = stage.answers_before(np.arange(len(stage.training_set.examples))).argmax(axis=1)
+        right = before == stage.training_set.targets.argmax(axis=1)
         parts = np.split(right, np.cumsum([len(classes) for _, classes in sets.values()])[:-1])
         print_row("yeast-12, simulated only", 0, dict(zip(sets, map(np.mean, parts), strict=True)))
         for count, shares in curve(stage, sets).items():

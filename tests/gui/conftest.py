@@ -97,7 +97,8 @@ class FakePredict:
                 windows = regions.windows[start : start + self.batch]
                 pieces = cut(images, windows, channels.indices)
                 bright = np.array([piece[-1].mean() / 255 for piece in pieces], np.float32)
-                probabilities = np.stack([bright, 1 - bright], axis=1)
+                probabilities = np.zeros((len(windows), len(bundle.spec.classes)), np.float32)
+                probabilities[:, :2] = np.stack([bright, 1 - bright], axis=1)
                 self.answered += len(windows)
                 if start <= self.unanswered < start + len(windows):
                     probabilities[self.unanswered - start] = np.nan

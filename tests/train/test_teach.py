@@ -9,6 +9,7 @@ import pytest
 
 from napari_organelle.errors import BundleError, TrainingError
 from napari_organelle.model.bundle import ModelBundle, save_bundle
+from napari_organelle.model.domain import DOMAIN_FILE, Domain, read_domain
 from napari_organelle.model.predict import collect, predict
 from napari_organelle.prepare.channels import Slot, bind_channels
 from napari_organelle.prepare.regions import slice_regions
@@ -112,6 +113,42 @@ def test_a_taught_model_brings_its_cells_along_and_teaches_on(
     assert result.taught.replayed == 35
     assert len(result.bundle.spec.provenance["lineage"]) == 2
     assert len(read_replay(result.bundle)) == 35 + 8
+
+
+def test_cells_that_the_teacher_was_taught_before_are_told_of(
+    stripes_and_spots: ImageSet, teacher: ModelBundle, make_plan: Plan, finish, tmp_path: Path
+):
+    lesson = some(stripes_and_spots, np.arange(0, 72, 5), {})
+    first = finish(train(make_plan(teacher=str(teacher.path), group_by="item"), lesson))[1]
+    assert first.taught.known < 15
+    again = make_plan(output=tmp_path / "again.organelle", teacher=str(first.bundle.path), group_by="item")
+    result = finish(train(again, lesson))[1]
+    assert result.taught.known == 15
+    assert "at least 15 of these cells before, so both scores flatter" in " ".join(result.taught.notes())
+
+
+def test_a_taught_model_takes_the_taught_cells_for_its_own(
+    stripes_and_spots: ImageSet, teacher: ModelBundle, make_plan: Plan, finish, tmp_path: Path
+):
+    weights = np.random.default_rng(0).normal(size=teacher.spec.plan.feature_count(32)).astype(np.float32)
+
+    def taught_from(offset: float) -> tuple[Domain, ModelBundle]:
+        extras = {DOMAIN_FILE: Domain(weights, offset).arrays()}
+        strict = save_bundle(
+            tmp_path / "strict.organelle", teacher.spec, teacher.weights(), extras=extras, overwrite=True
+        )
+        plan = make_plan(teacher=str(strict.path), group_by="item", overwrite=True)
+        bundle = finish(train(plan, some(stripes_and_spots, np.arange(0, 72, 5), {})))[1].bundle
+        domain = read_domain(bundle)
+        assert domain is not None
+        return domain, bundle
+
+    moved, bundle = taught_from(1e6)
+    assert np.array_equal(moved.weights, weights)
+    assert moved.offset < 1e6
+    own = moved.excess(read_replay(bundle).features.astype(np.float32)[:15])
+    assert (own <= 0).mean() > 0.9
+    assert taught_from(-1e6)[0].offset == -1e6, "a domain that has them already stays"
 
 
 def test_what_a_model_brings_along_keeps_classes_that_are_not_shown(

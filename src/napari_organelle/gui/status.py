@@ -1,8 +1,17 @@
-"""The line that says, before Run, what will happen."""
+"""The line that says, before Run, what will happen, and the words on the progress bar."""
 
 from __future__ import annotations
 
 from napari_organelle.gui.classify.request import ClassifyRequest
+from napari_organelle.train.fitting import EpochReport
+
+STAGES = {
+    "reading": "Reading crops",
+    "features": "Computing features",
+    "head": "Training",
+    "fine-tuning": "Fine-tuning",
+}
+"""What the progress bar calls the stages of a training; folds of a cross-validation go by their number."""
 
 
 class Speed:
@@ -55,3 +64,10 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def progress_text(report: EpochReport) -> str:
+    """Stage, count and time left."""
+    stage = STAGES.get(report.stage, report.stage.capitalize())
+    left = f" · {duration(report.seconds_left)} left" if report.seconds_left == report.seconds_left else ""
+    return f"{stage}: {report.epoch:,} of {report.total:,}{left}"

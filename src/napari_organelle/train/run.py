@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_organelle.errors import TrainingError
 from napari_organelle.model.bundle import ModelBundle, open_bundle, save_bundle
+from napari_organelle.model.domain import DOMAIN_FILE
 from napari_organelle.model.engine.device import Device, choose_device, describe, device_names
 from napari_organelle.model.palette import colour_classes
 from napari_organelle.model.spec import ModelSpec
@@ -310,6 +311,7 @@ def _finish(run: _TrainingRun) -> TrainingResult:
     extras = {REPLAY_FILE: run.along}
     if run.taught:
         spec = taught_spec(spec, run.taught)
+        extras[DOMAIN_FILE] = run.taught.domain()
     replaced = plan.overwrite or plan.has_stopped()
     bundle = save_bundle(plan.output, spec, run.weights, extras=extras, overwrite=replaced)
     return TrainingResult(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_organelle.model.bundle import open_bundle
+from napari_organelle.model.domain import read_domain
 from napari_organelle.model.engine.device import Device
 from napari_organelle.model.networks.keras_models import assign_weights, build_head
 from napari_organelle.model.scoring.calibrate import (
@@ -77,6 +78,12 @@ TRUSTED = 50
 SPREAD = 0.3
 """Standard deviation, about the teacher's, of what is believed of the logarithm of the temperature."""
 
+WITHIN = 0.975
+"""Share of the labelled cells, as they are and turned, that the taught model's domain takes in."""
+
+SAME = 5e-3
+"""Relative distance below which two feature vectors are of one cell."""
+
 
 @dataclass(frozen=True)
 class Taught:
@@ -93,6 +100,8 @@ class Taught:
         `TrainingResult.held_out`.
     replayed : int
         How many examples the teacher brought along.
+    known : int
+        How many of these cells are among them: it was taught them before.
     """
 
     teacher: str
@@ -100,6 +109,7 @@ class Taught:
     calls_before: np.ndarray
     calls_after: np.ndarray
     replayed: int
+    known: int = 0
 
     @classmethod
     def of(cls, head: TaughtHead, judgement: Judgement, held: HeldOut) -> Taught:
@@ -125,6 +135,7 @@ class Taught:
             calls_before=_names(before),
             calls_after=_names(after),
             replayed=len(head.replay),
+            known=int(head.was_taught(held.rows).sum()),
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -136,11 +147,18 @@ class Taught:
                 f"Before it was taught, {self.teacher} got {self.before.accuracy:.1%} of these cells right; "
                 f"{changed} of {len(self.calls_before)} calls changed."
             )
+        if self.known:
+            lines.append(TAUGHT_BEFORE.format(model=self.teacher, count=self.known))
         return tuple(lines)
 
 
 NOTHING_REPLAYED = (
     "{model} brings no examples along: only its earlier weights keep the classes that you did not label."
+)
+
+TAUGHT_BEFORE = (
+    "{model} was taught at least {count} of these cells before, so both scores flatter: teach the model that "
+    "it came from to know what they are worth."
 )
 
 
@@ -216,6 +234,26 @@ class TaughtHead(HeadStage):
     def answers_before(self, rows: np.ndarray) -> np.ndarray:
         """(n, K) float32 logits of the teacher; `NEVER` for classes that it doesn't know."""
         return self.lesson.columns(logits(self.teacher, self.features, rows, ANSWER_BATCH), NEVER)
+
+    def was_taught(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) bool: cells that are among the examples that the teacher brings along."""
+        if not len(self.replay) or not len(rows):
+            return np.zeros(len(rows), dtype=bool)
+        from scipy.spatial import cKDTree
+
+        cells = self.features(rows)
+        distance, _ = cKDTree(self.replay.features.astype(np.float32)).query(cells)
+        return np.asarray(distance < SAME * np.linalg.norm(cells, axis=1))
+
+    def domain(self) -> dict[str, np.ndarray]:
+        """The teacher's domain, if any, moved out until it takes in `WITHIN` of the labelled cells."""
+        domain = read_domain(self.bundle)
+        if domain is None:
+            return {}
+        count, train = len(self.training_set.examples), self.training_set.train
+        views = [train + count * version for version in range(1 + self.plan.recipe.copies)]
+        beyond = np.quantile(np.concatenate([domain.excess(self.features(rows)) for rows in views]), WITHIN)
+        return replace(domain, offset=domain.offset - max(0.0, float(beyond))).arrays()
 
     @property
     def thresholds(self) -> tuple[float, ...]:

@@ -60,7 +60,7 @@ def classified(viewer: napari.Viewer, open_widget: Open, finish: Any) -> Classif
 
 @pytest.fixture
 def gallery(viewer: napari.Viewer, classified: ClassifyWidget, qtbot: Any) -> GalleryWidget:
-    classified.results.gallery_button.click()
+    classified.results.teaching.gallery_button.click()
     (found,) = [w for name, w in viewer.window.dock_widgets.items() if "Gallery" in name]
     return found
 

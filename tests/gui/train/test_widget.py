@@ -16,10 +16,11 @@ from napari_organelle.gui.annotate.widget import AnnotateWidget
 from napari_organelle.gui.classify.model_form import ModelForm
 from napari_organelle.gui.classify.request import RunStage
 from napari_organelle.gui.readers import image_set_layers
+from napari_organelle.gui.status import progress_text
 from napari_organelle.gui.train import form
 from napari_organelle.gui.train import widget as train_widget
 from napari_organelle.gui.train.request import Outcome, TrainingRequest
-from napari_organelle.gui.train.widget import TrainWidget, progress_text
+from napari_organelle.gui.train.widget import TrainWidget
 from napari_organelle.model.bundle import ModelBundle
 from napari_organelle.model.networks.plan import NetworkPlan
 from napari_organelle.read.image_set import Channel, ImageSet

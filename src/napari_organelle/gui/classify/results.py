@@ -48,6 +48,9 @@ EDITS = (
 )
 
 
+LEAST_SEEN_PX = 120
+"""Pixels of the screen on which a region can be judged."""
+
 KEPT = {"visible", "opacity", "text", "border_color", "out_of_slice_display"}
 """Options that stay as the user has set them when a result is replaced."""
 
@@ -120,6 +123,15 @@ def look_at(viewer: ViewerModel, result: Result, row: int) -> None:
         if placement.leading[axis] != "all":
             viewer.dims.set_point(viewer.dims.ndim - len(world) + axis, value)
     viewer.camera.center = tuple(world[-2:])
+
+
+def frame(viewer: ViewerModel, result: Result, row: int) -> None:
+    """As `look_at`; a region that is too small to be judged is brought nearer."""
+    look_at(viewer, result, row)
+    item, top, left, height, width = result.prediction.regions.windows[row].tolist()
+    corners = [result.placement.world(item, y, x) for y, x in ((top, left), (top + height, left + width))]
+    side = float(np.abs(np.subtract(*corners)[-2:]).max())
+    viewer.camera.zoom = max(viewer.camera.zoom, LEAST_SEEN_PX / side)
 
 
 def recolour(

@@ -19,6 +19,7 @@ from napari_organelle.gui.classify.record import limits_of, record
 from napari_organelle.gui.classify.repeat import copy_command, copy_python
 from napari_organelle.gui.classify.results import Result, ResultLayers, result_of
 from napari_organelle.gui.classify.saving import KINDS, Saving, with_ending
+from napari_organelle.gui.classify.teach_panel import TeachPanel
 from napari_organelle.gui.docks import open_gallery
 from napari_organelle.gui.fields import let_scroll, wrapped_label
 from napari_organelle.gui.region_news import region_news
@@ -51,9 +52,7 @@ class ResultsPanel(QFrame):
         self.threshold.setDecimals(2)
         self.about = wrapped_label()
         self.legend = LegendTable()
-        self.gallery_button = _button(
-            "Gallery", "See the regions of each class side by side, correct them, and teach"
-        )
+        self.teaching = TeachPanel()
         self.export_button = _button("Save…", "Save every region as it is called at the present threshold")
         self.zarr_button = _button(
             "Into OME-Zarr", "Write the calls as labels into the OME-Zarr images that were classified"
@@ -67,7 +66,7 @@ class ResultsPanel(QFrame):
         layout.addRow(self.about)
         layout.addRow("Threshold", self.threshold)
         layout.addRow(self.legend)
-        layout.addRow(self.gallery_button)
+        layout.addRow(self.teaching)
         for left, right in (
             (self.export_button, self.zarr_button),
             (self.command_button, self.python_button),
@@ -85,7 +84,7 @@ class ResultsPanel(QFrame):
         self.legend.hidden_changed.connect(self.recolour)
         self.legend.wanted.connect(self.layers.go_to)
         self.export_button.clicked.connect(self._ask_where)
-        self.gallery_button.clicked.connect(lambda: open_gallery(viewer))
+        self.teaching.gallery_wanted.connect(lambda: open_gallery(viewer))
         self.legend.chosen.connect(lambda name: region_news.category.emit(viewer, name))
         self.zarr_button.clicked.connect(lambda: self._ask(Saving.save_labels))
         self.command_button.clicked.connect(lambda: self._ask(copy_command))

@@ -90,6 +90,12 @@ class RunsPage(QWidget):
         self.run.choose(run)
         self._offer_others()
 
+    def compare_with(self, run: Result) -> None:
+        """Compare the chosen run with another one, where its layers are still there."""
+        if run in self.other.objects:
+            self.other.choose(run)
+            self.compare()
+
     def compare(self) -> None:
         """Compare the two, the earlier one first, at the thresholds that they are shown with."""
         if self.run.value is None or self.other.value is None:

@@ -15,6 +15,7 @@ from napari_organelle.errors import OrganelleError
 from napari_organelle.gui.body import Body
 from napari_organelle.gui.classify.cells import find_in_stack
 from napari_organelle.gui.classify.form import AUTO, ClassifyForm
+from napari_organelle.gui.classify.lesson import Lesson, TaughtModel, changed_words, teach
 from napari_organelle.gui.classify.record import ResultRecord, now, record_of
 from napari_organelle.gui.classify.repeat import Copied
 from napari_organelle.gui.classify.request import ClassifyRequest, Report, RunStage, gather, run, warm_up
@@ -23,10 +24,12 @@ from napari_organelle.gui.classify.results_panel import ResultsPanel
 from napari_organelle.gui.classify.runs_page import RunsPage
 from napari_organelle.gui.corrections import restore
 from napari_organelle.gui.devices import DeviceList, ask_devices
+from napari_organelle.gui.docks import open_gallery
 from napari_organelle.gui.inputs import add_layer
+from napari_organelle.gui.model_news import model_news
 from napari_organelle.gui.region_news import is_same, region_news
 from napari_organelle.gui.rollup.page import RollUpPage, Source
-from napari_organelle.gui.status import Speed, duration, status_line
+from napari_organelle.gui.status import Speed, duration, progress_text, status_line
 from napari_organelle.model.domain import unlike_note
 from napari_organelle.model.engine.device import OPENVINO
 from napari_organelle.model.predict import notes_of
@@ -35,6 +38,7 @@ from napari_organelle.prepare.plans import Objects
 from napari_organelle.prepare.regions import Regions
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.show.tables import results_table
+from napari_organelle.train.fitting import EpochReport
 
 LOOKING = "looking for devices"
 MOST_NAMED = 5
@@ -75,6 +79,7 @@ class ClassifyWidget(Body):
         self.devices: DeviceList = []
         self.device_text = LOOKING
         self.add_page("Classify", self.form)
+        self.teaching = self.results.teaching
         self._results_page = self.add_page("Results", self.results)
         self.roll_up = RollUpPage(self.start_job)
         self._groups_page = self.add_page("Groups", self.roll_up)
@@ -85,8 +90,10 @@ class ClassifyWidget(Body):
         self.form.changed.connect(self._refresh_timer.start)
         self.form.regions.find_cells.connect(self.find_cells)
         self.results.said.connect(self.say)
-        self.results.changed.connect(self._roll_up)
+        self.results.changed.connect(self._on_result)
         self.results.wanted.connect(lambda job: self.start_job(job, self._tell))
+        self.teaching.next_wanted.connect(self._go_to_next)
+        self.teaching.wanted.connect(self.teach)
         self.roll_up.said.connect(self.say)
         self.runs.said.connect(self.say)
         self.runs.wanted.connect(self._go_back_to)
@@ -230,7 +237,7 @@ class ClassifyWidget(Body):
 
     def _on_corrected(self, viewer: Any, result: Result) -> None:
         if is_same(viewer, self.viewer) and result is self.results.result:
-            self._roll_up()
+            self._on_result()
 
     def _go_back_to(self, result: Result) -> None:
         self.say(" ".join(self._restore(result)))
@@ -243,10 +250,11 @@ class ClassifyWidget(Body):
             QApplication.clipboard().setText(report.text)
         self.say(report.told if isinstance(report, Copied) else report)
 
-    def _roll_up(self) -> None:
-        """Groups follow the result and its threshold."""
+    def _on_result(self) -> None:
+        """Groups and what can be taught follow the result, its threshold and its corrections."""
         result = self.results.result
         if result is not None:
+            self.teaching.show_result(result)
             layers, limits, corrected = self.results.layers, self.results.limits, dict(result.corrected)
             self.roll_up.set_source(
                 Source(
@@ -256,6 +264,51 @@ class ClassifyWidget(Body):
                     folder=self.results.folder,
                 )
             )
+
+    # teaching
+
+    def teach(self, lesson: Lesson) -> None:
+        """Teach a result's corrections to its model, and answer its regions again."""
+        if self.is_running:
+            return
+        current = Run(lesson.result.request, lesson.result.record)
+        self.start_run(
+            teach(lesson),
+            partial(self._on_lesson, current, lesson),
+            partial(self._on_taught, current, lesson),
+            "starting Keras…",
+        )
+
+    def _on_lesson(self, current: Run, lesson: Lesson, report: EpochReport | TaughtModel | Report) -> None:
+        if isinstance(report, EpochReport):
+            self.show_progress(report.epoch, report.total, progress_text(report))
+        elif isinstance(report, TaughtModel):
+            current.request, current.record = lesson.again(report.bundle)
+            current.notes.append(report.words)
+            self.teaching.remember(lesson, report.bundle)
+            model_news.saved.emit(report.bundle.path)
+            chosen = self.form.model.bundle
+            if chosen is not None and chosen.id in (lesson.teacher.id, lesson.result.bundle.id):
+                self.form.model.open(report.bundle.path)
+        else:
+            self._on_report(current, report)
+
+    def _on_taught(self, current: Run, lesson: Lesson, error: BaseException | None, cancelled: bool) -> None:
+        if current.batches:
+            self._on_end(current, error, cancelled)
+            self.runs.compare_with(lesson.result)
+            if self.runs.comparison is not None:
+                self.say(f"{self.message.text()} {changed_words(self.runs.comparison)}")
+        elif error is not None:
+            self.fail(error, f"Teaching ended: {error}")
+        else:
+            self.say("Stopped: nothing was taught." if not current.notes else current.notes[0])
+
+    def _go_to_next(self) -> None:
+        """Look, in the gallery, at the region whose class would teach the model most."""
+        gallery = open_gallery(self.viewer)
+        gallery.take(self.results.result)
+        gallery.go_to_next()
 
     def let_go(self) -> None:
         """Hear nothing more of other docks."""

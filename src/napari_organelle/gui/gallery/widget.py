@@ -15,7 +15,7 @@ from napari_organelle.gui.annotate.annotator import Annotator
 from napari_organelle.gui.annotate.class_list import new_colour
 from napari_organelle.gui.body import Body
 from napari_organelle.gui.classify.record import record
-from napari_organelle.gui.classify.results import Result, look_at, recolour
+from napari_organelle.gui.classify.results import Result, frame, look_at, recolour
 from napari_organelle.gui.corrections import corrector
 from napari_organelle.gui.docks import open_why
 from napari_organelle.gui.gallery.controls import KEYS_HELP, GalleryControls
@@ -49,7 +49,7 @@ class GalleryWidget(Body):
         Whose results are shown.
     """
 
-    title = "Teach"
+    title = "Gallery of regions"
     help_page = "gallery/"
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
@@ -291,7 +291,7 @@ class GalleryWidget(Body):
             self.say("Every region has a class.")
             return
         self.show_region(row)
-        look_at(self.viewer, self.result, row)
+        frame(self.viewer, self.result, row)
         self.list.setFocus()
 
     def _add_class(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -61,7 +62,8 @@ def teaching_problem(plan: TrainingPlan, labels: np.ndarray) -> str:
     """Why the labels can't be taught, with what to do; ``""`` when fine."""
     count = int((labels != "").sum())
     if count < LEAST_TAUGHT:
-        return f"Label at least {LEAST_TAUGHT} cells to teach {plan.teacher}; {count} have a label."
+        model = Path(plan.teacher).name.removesuffix(SUFFIX)
+        return f"Label at least {LEAST_TAUGHT} cells to teach {model}; {count} have a label."
     try:
         plan_classes(open_bundle(plan.teacher).spec, labels, plan.classes)
     except OrganelleError as error:

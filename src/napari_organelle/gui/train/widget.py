@@ -15,7 +15,7 @@ from napari_organelle.gui.classify.request import RunStage
 from napari_organelle.gui.devices import DeviceList, ask_devices
 from napari_organelle.gui.inputs import add_layer
 from napari_organelle.gui.model_news import model_news
-from napari_organelle.gui.status import duration
+from napari_organelle.gui.status import progress_text
 from napari_organelle.gui.train.curves import LearningCurves
 from napari_organelle.gui.train.form import AUTO_DEVICE, TrainForm
 from napari_organelle.gui.train.layers import fill_canvas, montage_layers
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
     from napari_organelle.train.trainset import TrainingPlan
 
 SHOWN_CLASSES = 6
-
-STAGES = {
-    "reading": "Reading crops",
-    "features": "Computing features",
-    "head": "Training",
-    "fine-tuning": "Fine-tuning",
-}
-"""What the progress bar calls the stages; the folds of a cross-validation are called by their number."""
 
 STAGE_HELP = {
     "reading": "Reading every crop once, to find those that can't be used.",
@@ -225,13 +217,6 @@ def intention(request: TrainingRequest, device: str) -> str:
         f"({channels}; recipe {plan.recipe.name}{tuned}). Device: {device}. "
         f"Judged by holding out each {by} whole; {by}s in each class: {kept}{more}."
     )
-
-
-def progress_text(report: EpochReport) -> str:
-    """Stage, count and time left."""
-    stage = STAGES.get(report.stage, report.stage.capitalize())
-    left = f" · {duration(report.seconds_left)} left" if report.seconds_left == report.seconds_left else ""
-    return f"{stage}: {report.epoch:,} of {report.total:,}{left}"
 
 
 def _opened(path: Path) -> Iterator[ImageSet]:
