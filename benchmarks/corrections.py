@@ -1,10 +1,10 @@
-"""What correcting a few wrong calls of `yeast-12` brings for the cells that nobody corrected, and what it costs.
+"""What correcting a few wrong calls of `yeast-12` brings for the other cells, and what it costs them.
 
     python benchmarks/corrections.py DATA
 
-Real cells of three genes, and simulated ones of all classes: 5, 10 or 20 of the wrongly called, drawn at random
-four times, are taught with their truth as *Teach* does it; the others, before and after, are printed. Five
-minutes on two cores.
+Real cells of three genes, and simulated ones of all classes: 5, 10 or 20 of the wrongly called, drawn at
+random four times, are taught with their truth as *Teach* does it; how many of the others are right before
+and after is printed. Five minutes on two cores.
 """
 
 from __future__ import annotations

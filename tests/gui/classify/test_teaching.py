@@ -64,7 +64,7 @@ def test_corrections_are_taught_and_the_regions_answered_again(
     assert stems(models) == ["tiny-taught.organelle", "tiny.organelle"]
     taught = ModelBundle.open(models / "tiny-taught.organelle")
     assert taught.spec.provenance["lineage"][-1]["cells"] == 2
-    assert "tiny-taught has learned 2 corrections. Held out in turn," in widget.message.text()
+    assert "tiny-taught learned 2 corrections: held out in turn," in widget.message.text()
     assert "No region is called otherwise." in widget.message.text()
     result = widget.results.result
     assert result.record.model_id == taught.id

@@ -267,3 +267,22 @@ def test_closing_gives_all_back(viewer: napari.Viewer, gallery: GalleryWidget) -
     viewer.window.remove_dock_widget(gallery)
     assert "region looked at" not in viewer.layers
     assert gallery._picker._drag not in viewer.mouse_drag_callbacks
+
+
+def test_teach_says_why_not_and_else_teaches_the_result_that_is_shown(
+    classified: ClassifyWidget,
+    gallery: GalleryWidget,
+    finish: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAPARI_ORGANELLE_CACHE", str(tmp_path / "cache"))
+    gallery.controls.teach.click()
+    assert "Nothing is corrected yet" in gallery.message.text()
+    choose(gallery, 0, 1)
+    gallery.give("dark")
+    gallery.controls.teach.click()
+    assert gallery.message.text() == ""
+    finish(classified)
+    assert (tmp_path / "models" / "tiny-taught.organelle").is_file()
+    assert "learned 2 corrections" in classified.message.text()

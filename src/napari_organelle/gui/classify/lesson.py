@@ -139,7 +139,7 @@ def worth(lesson: Lesson, result: TrainingResult) -> str:
     names = np.array(result.training_set.classes)
     truths = [LABEL_SEPARATOR.join(names[row]) for row in held.targets]
     total, teacher = len(truths), lesson.teacher.spec.name
-    learned = f"{result.bundle.spec.name} has learned {len(lesson.corrected)} corrections"
+    learned = f"{result.bundle.spec.name} learned {len(lesson.corrected)} corrections"
     if taught is None or not total:
         return f"{learned}; too few to judge it by."
     after, before = (
@@ -147,8 +147,8 @@ def worth(lesson: Lesson, result: TrainingResult) -> str:
     )
     again = f" {teacher} had been taught {taught.known} of these before." if taught.known else ""
     return (
-        f"{learned}. Held out in turn, {after} of {total} of them are right (by {teacher} {before}); you "
-        f"picked these regions, so others may fare otherwise.{again}"
+        f"{learned}: held out in turn, {after} of {total} are right ({teacher}: {before}; you picked them)."
+        f"{again}"
     )
 
 
@@ -157,4 +157,4 @@ def changed_words(comparison: Comparison) -> str:
     changed, total = len(comparison.changed), len(comparison.rows)
     if not changed:
         return "No region is called otherwise."
-    return f"{changed:,} of {total:,} regions are called otherwise; rings mark them, Runs has the table."
+    return f"{changed:,} of {total:,} regions are called otherwise: see the rings, and Runs."

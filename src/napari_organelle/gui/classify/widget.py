@@ -279,6 +279,19 @@ class ClassifyWidget(Body):
             "starting Keras…",
         )
 
+    def teach_result(self, result: Result) -> str:
+        """Teach what was corrected in a result, as the button does; why not, or ``""``."""
+        if self.is_running:
+            return "A run goes on in Classify organelles: wait for its end, or stop it."
+        if result is not self.results.result:
+            self._go_back_to(result)
+        teaching = self.results.teaching
+        teaching.show_result(result)
+        if not teaching.teach_button.isEnabled():
+            return teaching.intention.text()
+        teaching.teach_button.click()
+        return ""
+
     def _on_lesson(self, current: Run, lesson: Lesson, report: EpochReport | TaughtModel | Report) -> None:
         if isinstance(report, EpochReport):
             self.show_progress(report.epoch, report.total, progress_text(report))

@@ -43,13 +43,14 @@ class GalleryControls(QWidget):
         self.undo = _button("Undo  (U)", "Take the last correction back; the file keeps both lines")
         self.next = _button("Next  (N)", "Go to the region whose class would teach the model most")
         self.why = _button("Why?", "Why the model calls the region so: its crop, the classes, a heat map")
+        self.teach = _button("Teach", "Teach the corrections to the model, as a new one, and answer again")
         self._counts: dict[str, int] = {}
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
         for text, field in (("Result", self.result), ("Show", self.category), ("Order", self.order)):
             self._form.addRow(text, field)
         buttons = QHBoxLayout()
-        for button in (self.undo, self.next, self.why):
+        for button in (self.undo, self.next, self.why, self.teach):
             buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

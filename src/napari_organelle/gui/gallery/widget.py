@@ -17,7 +17,7 @@ from napari_organelle.gui.body import Body
 from napari_organelle.gui.classify.record import record
 from napari_organelle.gui.classify.results import Result, frame, look_at, recolour
 from napari_organelle.gui.corrections import corrector
-from napari_organelle.gui.docks import open_why
+from napari_organelle.gui.docks import open_classify, open_why
 from napari_organelle.gui.gallery.controls import KEYS_HELP, GalleryControls
 from napari_organelle.gui.gallery.crop_list import Captions, CropList
 from napari_organelle.gui.gallery.marker import Marker
@@ -96,6 +96,7 @@ class GalleryWidget(Body):
         controls.undo.clicked.connect(self.undo)
         controls.next.clicked.connect(self.go_to_next)
         controls.why.clicked.connect(lambda: self._ask_why())
+        controls.teach.clicked.connect(self.teach)
         self.list.chosen.connect(self._on_chosen)
         self.list.pressed_key.connect(self._on_key)
         self.list.asked.connect(self._ask_why)
@@ -293,6 +294,13 @@ class GalleryWidget(Body):
         self.show_region(row)
         frame(self.viewer, self.result, row)
         self.list.setFocus()
+
+    def teach(self) -> None:
+        """Have the Classify widget teach what was corrected in the result."""
+        if self.result is None:
+            return
+        problem = open_classify(self.viewer).teach_result(self.result)
+        self.say(problem, bad=bool(problem))
 
     def _add_class(self) -> None:
         name = self.controls.new_class.text().strip()
