@@ -61,7 +61,7 @@ def test_plain_tiff_axes(tmp_path: Path) -> None:
     images = open_image_set(path)
     assert images.channel_names == ("channel 0", "channel 1")
     np.testing.assert_array_equal(images.read(0), HYPERSTACK[0, 0, :2])
-    tifffile.imwrite(path, np.dstack([HYPERSTACK[0, 0, 0]] * 3).astype(np.uint8), photometric="rgb")
+    tifffile.imwrite(path, np.moveaxis(HYPERSTACK[0, 0, :3], 0, -1).astype(np.uint8), photometric="rgb")
     assert open_image_set(path).channel_names == ("red", "green", "blue")
 
 

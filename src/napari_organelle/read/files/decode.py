@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -15,6 +16,9 @@ from napari_organelle.errors import ReadError
 from napari_organelle.outside import opening, require_file, require_memory
 from napari_organelle.read.files.tiff import TiffImage, lay_out, lay_out_open
 from napari_organelle.read.files.tiff_open import STARTS, open_tiff
+
+COMPARED = 16
+"""Pictures whose colours are compared before all are taken for gray."""
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".stk", ".btf", ".tf2", ".tf8", ".flex")
 """File names of TIFFs."""
@@ -199,6 +203,22 @@ def _plausible(header: Header, size: int) -> Header:
         )
     require_memory(needed, f"a picture of {header.height:,} x {header.width:,} pixels")
     return header
+
+
+def are_gray(paths: Sequence[str | Path]) -> bool:
+    """Whether red, green and blue are the same in some of the pictures, as where gray was saved as RGB.
+
+    One that can't be read says nothing of the others; one without any light is not gray.
+    """
+    return all(_has_equal_planes(path) for path in paths[:: -(-len(paths) // COMPARED)])
+
+
+def _has_equal_planes(path: str | Path) -> bool:
+    try:
+        pixels = decode(path)
+    except ReadError:
+        return True
+    return pixels.ndim == 2 or bool(pixels.any() and (pixels[..., :3] == pixels[..., :1]).all())
 
 
 def _own_planes(pixels: np.ndarray, planes: int) -> np.ndarray:

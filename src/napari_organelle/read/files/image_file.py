@@ -14,16 +14,18 @@ from napari_organelle.errors import ReadError
 from napari_organelle.files import readable
 from napari_organelle.outside import opening, read_whole
 from napari_organelle.read.draft import Draft, build
-from napari_organelle.read.files.decode import SUFFIXES, read_header
+from napari_organelle.read.files.decode import SUFFIXES, are_gray, read_header
 from napari_organelle.read.files.listing import is_file, is_folder
 from napari_organelle.read.files.one_image import from_file
-from napari_organelle.read.files.tiff import ALPHA, GRAY, RGB, TiffImage, arrange, lay_out
+from napari_organelle.read.files.tiff import ALPHA, GRAY, LARGE, RGB, TiffImage, arrange, lay_out
 from napari_organelle.read.files.tiff_open import COMPANION, MAX_XML, is_tiff, named_files
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.read.zarr.array import read_zarr
 
 if TYPE_CHECKING:
     import dask.array as da
+
+GRAY_AS_RGB = "red, green and blue are the same: gray saved as RGB, taken for one channel"
 
 PICTURES = {1: (GRAY,), 2: (GRAY, ALPHA), 3: RGB, 4: (*RGB, ALPHA)}
 """Channels of a PNG or JPEG by its planes."""
@@ -134,7 +136,10 @@ def read_files(paths: Sequence[Path]) -> ImageSet:
         fact, file_notes, _ = _facts(path)
         facts.add(fact)
         notes += [f"{path}: {note}" for note in file_notes]
-    shared = _shared(facts)
+    shared, planes = _shared(facts), None
+    if shared.channels == RGB and are_gray(paths):
+        shared, planes = shared._replace(channels=(GRAY,)), ((0, 1, 2),)
+        notes.append(f"{paths[0] if len(paths) == 1 else paths[0].parent}: {GRAY_AS_RGB}")
     names = pd.Series([readable(path.name) for path in paths])
     count = len(shared.channels)
     draft = Draft(
@@ -148,7 +153,7 @@ def read_files(paths: Sequence[Path]) -> ImageSet:
             }
         ),
         paths=[(str(path),) * count for path in paths],
-        planes=tuple((plane,) for plane in range(count)),
+        planes=planes or tuple((plane,) for plane in range(count)),
         looked=str(paths[0].parent),
         problems=notes,
     )
@@ -202,6 +207,9 @@ class TiffSeries:
 def _read_tiff(path: Path) -> ImageSet:
     with opening(path):
         image = lay_out(path)
+        small = image.items == 1 and image.height * image.width <= LARGE
+        if image.channels == RGB and small and are_gray([path]):
+            image = replace(image, channels=(GRAY,), notes=(*image.notes, GRAY_AS_RGB))
         data = _lazy(image)
     images = from_file(data, image.channels, path, image.pixel_size_um)
     return replace(images, problems=tuple(f"{path.name}: {note}" for note in image.notes))

@@ -23,6 +23,9 @@ RGB = (Channel("red", "red"), Channel("green", "green"), Channel("blue", "blue")
 ALPHA = Channel("alpha")
 GRAY = Channel("gray")
 
+UNNAMED = "TZRHVW"
+"""Names for axes without one; all are items."""
+
 MAX_CHANNELS = 4
 """Pages without a named axis that are taken for channels; more are taken for images."""
 
@@ -216,11 +219,13 @@ def lay_out_open(path: Path, tiff: tifffile.TiffFile, xml: str | None) -> TiffIm
     series = list(tiff.series)
     if not series:
         raise ReadError("the TIFF has no image")
-    alike, left_out = _most_alike(series)
-    first = series[alike[0]]
+    told = tiff_metadata(tiff, xml)
+    alike, left_out = _most_alike(series, told)
+    first, metadata = series[alike[0]], told[alike[0]]
     image = _one(str(path), first)
-    metadata = tiff_metadata(tiff, alike[0] if first.kind == "ome" else 0, xml)
     others, files = _named_files(path, xml)
+    if first.kind == "ome" and not others:
+        others = _planes_astray(tiff, one_file=not files)
     image = replace(
         image,
         series=alike,
@@ -232,17 +237,30 @@ def lay_out_open(path: Path, tiff: tifffile.TiffFile, xml: str | None) -> TiffIm
     return _without_flat_alpha(image, tiff)
 
 
-def _most_alike(series: list[tifffile.TiffPageSeries]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The largest group of images that are alike, the first of several; and a sentence on the others."""
+def _most_alike(
+    series: list[tifffile.TiffPageSeries], told: list[TiffMetadata]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The largest group of images that are alike, if need be of the largest images; a sentence on others.
+
+    Alike are images of one shape, whose metadata say the same of channels and pixels: were their channels in
+    another order, the second image's would be taken for the first one's.
+    """
+    # a reduced image is a thumbnail or a level of another one
+    full = [number for number, one in enumerate(series) if not one.keyframe.is_reduced]
     keys = {
-        number: (one.axes, one.shape, str(one.dtype), one.keyframe.photometric)
-        for number, one in enumerate(series)
-        # a reduced image is a thumbnail or a level of another one
-        if number == 0 or not one.keyframe.is_reduced
-    }
-    usual = Counter(keys.values()).most_common(1)[0][0]
+        number: (one.axes, one.shape, str(one.dtype), one.keyframe.photometric,
+                 said.names, said.evidence, said.pixel_size_um)
+        for number, (one, said) in enumerate(zip(series, told, strict=True))
+        if number in full or not full
+    }  # fmt: skip
+    counts = Counter(keys.values())
+    usual = max(counts, key=lambda key: (counts[key], prod(key[1])))
     alike = tuple(number for number, key in keys.items() if key == usual)
-    unlike = [f"{number} ({' x '.join(map(str, key[1]))})" for number, key in keys.items() if key != usual]
+    unlike = [
+        f"{number} ({' x '.join(map(str, key[1]))}{''.join(f', {name}' for name in key[4] if name)})"
+        for number, key in keys.items()
+        if key != usual
+    ]
     if not unlike:
         return alike, ()
     return alike, (
@@ -260,14 +278,13 @@ def _one(path: str, series: tifffile.TiffPageSeries) -> TiffImage:
     require_plane(axes)
     if 0 in shape:
         raise ReadError(f"the image is empty: its shape is {shape}")
-    if re.fullmatch("[QI]YX", axes):
-        # the file does not say what its pages are; the guess is told in a note
-        are_channels = shape[0] <= MAX_CHANNELS
-        axes = "CYX" if are_channels else axes
-        what = "channels" if are_channels else "images of their own"
-        notes = (f"its {shape[0]} pages have no named axis and are taken for {what}",)
+    if re.fullmatch("[QI]+YXS?", axes):
+        axes, note = guess_axes(axes, shape)
+        notes = (note,)
     dtype, meaning = np.dtype(series.dtype), ""
-    if page.photometric == PHOTOMETRIC.MINISWHITE and dtype.kind in "ub":
+    if page.photometric == PHOTOMETRIC.MINISWHITE and dtype.kind not in "ub":
+        notes += (f"it says that 0 is white; in {dtype} pixels more is taken for brighter all the same",)
+    elif page.photometric == PHOTOMETRIC.MINISWHITE:
         dtype, meaning = (np.dtype(np.uint8) if dtype.kind == "b" else dtype), "inverted"
     elif (
         page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None and not _is_ramp(page.colormap)
@@ -281,6 +298,24 @@ def _one(path: str, series: tifffile.TiffPageSeries) -> TiffImage:
     _require_plausible(page, axes, shape, dtype)
     bits = int(page.bitspersample)
     return TiffImage(path, (), axes, shape, dtype, notes=notes, meaning=meaning, chunk=chunk, bits=bits)
+
+
+def guess_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, str]:
+    """Axes in place of those that have no name, all before Y; and a sentence that tells the guess.
+
+    The last of them are channels where they are few and there are none yet, all others images of their own.
+    """
+    unnamed = axes.index("Y")
+    are_channels = shape[unnamed - 1] <= MAX_CHANNELS and "S" not in axes
+    items = UNNAMED[: unnamed - are_channels]
+    what = "images of their own"
+    if are_channels:
+        what = f"images of {shape[unnamed - 1]} channels" if items else "channels"
+    pages = " x ".join(map(str, shape[:unnamed]))
+    return (
+        items + "C" * are_channels + axes[unnamed:],
+        f"its {pages} pages have no named axis and are taken for {what}",
+    )
 
 
 def _require_plausible(
@@ -344,6 +379,8 @@ def _channels(
         ]
         spare = [Channel(f"channel {n}") for n in range(3 + len(more), count)]
         return (*RGB, *more, *spare)[:count]
+    if samples == count == 2 and page.extrasamples in ((1,), (2,)):
+        return GRAY, ALPHA
     evidence = metadata.evidence
     if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None and not evidence:
         evidence = (lut_word(np.asarray(page.colormap)),) * count
@@ -359,6 +396,20 @@ def _without_flat_alpha(image: TiffImage, tiff: tifffile.TiffFile) -> TiffImage:
         return image
     alpha = image.read(tiff)[0, -1]
     return replace(image, channels=image.channels[:-1]) if alpha.min() == alpha.max() else image
+
+
+def _planes_astray(tiff: tifffile.TiffFile, *, one_file: bool) -> tuple[str, ...]:
+    """Sentences on planes that OME metadata name and the file lacks, and on those that they leave out."""
+    pages = [page for series in tiff.series for page in series]
+    blank, notes = pages.count(None), []
+    if blank:
+        notes.append(f"its metadata speak of {len(pages)} planes; {blank} are not there and blank")
+    known = {page.index for page in pages if page is not None}
+    if one_file and (more := len(tiff.pages) - len(known)) > 0:
+        notes.append(
+            f"it has {len(tiff.pages)} planes, {more} of which its metadata leave out; they are not read"
+        )
+    return tuple(notes)
 
 
 def _named_files(place: Path, xml: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

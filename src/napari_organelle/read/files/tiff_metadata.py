@@ -41,43 +41,30 @@ class TiffMetadata:
     notes: tuple[str, ...] = ()
 
 
-def tiff_metadata(tiff: tifffile.TiffFile, series: int = 0, ome: str | None = None) -> TiffMetadata:
-    """What a TIFF says of one of its images; nothing in it can make this fail.
+def tiff_metadata(tiff: tifffile.TiffFile, ome: str | None = None) -> list[TiffMetadata]:
+    """What a TIFF says of each of its series; nothing in it can make this fail.
 
     Parameters
     ----------
     tiff : TiffFile
         An open file.
-    series : int
-        Which of its images.
     ome : str, optional
         OME-XML that belongs to it; the file's own where not given.
     """
+    kinds = [series.kind for series in tiff.series]
     text = ome or tiff.ome_metadata
     try:
         if text:
-            return ome_metadata(text, series)
-        if tiff.is_imagej:
-            return _imagej(tiff)
-        if tiff.is_lsm:
-            return _lsm(tiff)
+            told = [*map(_ome_image, ElementTree.fromstring(text).iterfind("{*}Image/{*}Pixels"))]
+            told += [TiffMetadata()] * (len(kinds) + 1 - len(told))
+            return [told[number if kind == "ome" else 0] for number, kind in enumerate(kinds)]
+        one = _imagej(tiff) if tiff.is_imagej else _lsm(tiff) if tiff.is_lsm else TiffMetadata()
     except Exception as error:  # noqa: BLE001 - metadata never keep an image from opening
-        return TiffMetadata(notes=(f"its metadata can't be read ({error}); names and size are unknown",))
-    return TiffMetadata()
+        one = TiffMetadata(notes=(f"its metadata can't be read ({error}); names and size are unknown",))
+    return [one] * len(kinds)
 
 
-def ome_metadata(xml: str, image: int = 0) -> TiffMetadata:
-    """What OME-XML says of one image.
-
-    Raises
-    ------
-    ParseError
-        If it is no XML.
-    """
-    found = ElementTree.fromstring(xml).findall("{*}Image/{*}Pixels")
-    if image >= len(found):
-        return TiffMetadata()
-    pixels = found[image]
+def _ome_image(pixels: ElementTree.Element) -> TiffMetadata:
     channels = pixels.findall("{*}Channel")
     size, note = pixel_size(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"))
     height, _ = pixel_size(pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm"))

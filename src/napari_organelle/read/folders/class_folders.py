@@ -12,7 +12,7 @@ import pandas as pd
 from napari_organelle.errors import ReadError
 from napari_organelle.files import readable
 from napari_organelle.read.draft import Draft, build
-from napari_organelle.read.files.decode import SUFFIXES, decode, is_stack, read_header
+from napari_organelle.read.files.decode import SUFFIXES, are_gray, is_stack, read_header
 from napari_organelle.read.files.image_file import picture_facts
 from napari_organelle.read.files.listing import ENOUGH, is_folder, scan, subfolders
 from napari_organelle.read.files.tiff import RGB
@@ -26,9 +26,6 @@ from napari_organelle.read.yeast.deepyeast import CHANNELS, PLANES, PROTEIN
 PAIR = re.compile(r"(?P<name>.+)_(?P<channel>rfp|gfp)\.(png|tiff?)$", re.IGNORECASE)
 CYCLOPS = re.compile(r"(?P<gene>[^_]+)_(?P<field>\d+)_rfp_(?P<cell>\d+)$")
 """Names of the CyCLoPS crops, such as ``AAC1_1_rfp_10``: gene, field and cell."""
-
-SAMPLE = 16
-"""Pictures whose colours are compared before they are taken for gray."""
 
 COLUMN = {"rfp": 0, "gfp": 1}
 
@@ -119,7 +116,7 @@ def _only_protein(draft: Draft) -> Draft:
     if draft.channels != CHANNELS or any(row[0] and row[0] != row[1] for row in draft.paths):
         return draft
     coloured = [row[0] for row in draft.paths if row[0] and not _is_grey(row[0])]
-    if coloured and not all(map(_has_equal_planes, coloured[:: -(-len(coloured) // SAMPLE)])):
+    if coloured and not are_gray(coloured):
         return draft
     if coloured:
         draft.problems.append(
@@ -135,14 +132,6 @@ def _is_grey(path: str) -> bool:
         return read_header(path).planes == 1
     except ReadError:
         return True
-
-
-def _has_equal_planes(path: str) -> bool:
-    try:
-        pixels = decode(path)
-    except ReadError:
-        return True
-    return pixels.ndim == 2 or bool(pixels.any() and (pixels[..., :3] == pixels[..., :1]).all())
 
 
 def _columns(items: pd.DataFrame) -> pd.DataFrame:

@@ -11,12 +11,14 @@ from napari_organelle.outside import opening, require_inside
 from napari_organelle.read.files.evidence import colour_word, numbered_channels
 from napari_organelle.read.files.one_image import from_file
 from napari_organelle.read.files.pixel_size import pixel_size
-from napari_organelle.read.files.tiff import arrange
+from napari_organelle.read.files.tiff import RGB, UNNAMED, arrange, guess_axes
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.zarr.store import open_node, require_sound
 
-PLAIN_AXES = {2: "YX", 3: "CYX", 4: "TCYX", 5: "TCZYX"}
-"""Axes of an array that does not name them."""
+MAX_AXES = 2 + len(UNNAMED)
+
+NARROW = 16
+"""Sides of an image that are narrower make it doubtful which axes are its sides."""
 
 
 def read_zarr(path: Path) -> ImageSet:
@@ -37,9 +39,11 @@ def _read(path: Path) -> ImageSet:
 
     node = open_node(path)
     if isinstance(node, zarr.Array):
-        axes = PLAIN_AXES.get(node.ndim, "")
-        data = arrange(da.from_zarr(require_sound(node)), axes)
-        return from_file(data, numbered_channels(data.shape[1]), path, None)
+        array = require_sound(node)
+        axes, note = plain_axes(array.shape)
+        data = arrange(da.from_zarr(array), axes)
+        images = from_file(data, RGB if "S" in axes else numbered_channels(data.shape[1]), path, None)
+        return replace(images, problems=(f"{path.name}: {note}",) if note else ())
     attributes: dict[str, Any] = dict(node.attrs)
     image = attributes.get("ome", attributes)
     scales = require_scales(image)
@@ -53,6 +57,29 @@ def _read(path: Path) -> ImageSet:
     channels = numbered_channels(data.shape[1], ome_channel_names(image), ome_evidence(image))
     size, note = ome_pixel_size(scales, axes)
     return replace(from_file(data, channels, path, size), problems=(f"{path.name}: {note}",) if note else ())
+
+
+def plain_axes(shape: tuple[int, ...]) -> tuple[str, str]:
+    """Axes of an array that names none, and a sentence that tells the guess; the last two are Y and X.
+
+    Raises
+    ------
+    ReadError
+        If they can't be, or there are too many axes.
+    """
+    if len(shape) == 2:
+        return "YX", ""
+    pages = "Q" * (len(shape) - 2)
+    if len(shape) > 2 and shape[-1] == 3 and min(shape[-3:-1]) >= NARROW:
+        pages = pages[:-1]
+        axes, note = guess_axes(f"{pages}YXS", shape) if pages else ("YXS", "")
+        return axes, f"its axes have no names: the last one, of 3, is taken for colours. {note}".strip()
+    if not 2 < len(shape) <= MAX_AXES or min(shape[-2:]) < NARROW <= max(shape):
+        raise ReadError(
+            f"its {len(shape)} axes have no names, and {shape} does not say which are the sides of an image: "
+            "save it as OME-Zarr, or with the axes Y and X last"
+        )
+    return guess_axes(f"{pages}YX", shape)
 
 
 def require_scales(image: dict[str, Any]) -> dict[str, Any]:
