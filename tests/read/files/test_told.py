@@ -20,7 +20,8 @@ def ome(*images: tuple[str, str, int, float]) -> str:
     """OME-XML of images: the names of two channels, sections, and the pixel size."""
     described = "".join(
         f'<Image ID="Image:{n}"><Pixels ID="Pixels:{n}" DimensionOrder="XYCZT" Type="uint8" '
-        f'SizeX="40" SizeY="32" SizeC="2" SizeZ="{sections}" SizeT="1" PhysicalSizeX="{size}" PhysicalSizeY="{size}">'
+        f'SizeX="40" SizeY="32" SizeC="2" SizeZ="{sections}" SizeT="1" PhysicalSizeX="{size}" '
+        f'PhysicalSizeY="{size}">'
         f'<Channel ID="Channel:{n}:0" Name="{first}" SamplesPerPixel="1"/>'
         f'<Channel ID="Channel:{n}:1" Name="{second}" SamplesPerPixel="1"/>'
         f'<TiffData IFD="{2 * n}" PlaneCount="{2 * sections}"/></Pixels></Image>'
