@@ -72,7 +72,7 @@ def measure(path: Path, bundle: ModelBundle, regions: RegionPlan, folder: Path) 
             bundle=bundle, weights=bundle.sha256, regions=regions, channels="cytosol=0,protein=1"
         )
         sources = list(find_sources([str(path)]))
-        count, _ = survey(sources[0], options)
+        count = survey(sources[0], options).regions
         planned = time.perf_counter() - start
         run = LargeRun(sources, options, folder / "out.csv")
         run.begin(force=True)

@@ -20,7 +20,7 @@ from napari_organelle import (
     open_image_set,
     open_model,
 )
-from napari_organelle.errors import OrganelleWarning
+from napari_organelle.errors import OrganelleWarning, ReadError
 from napari_organelle.model.bundle import ModelBundle, save_bundle
 from napari_organelle.model.domain import DOMAIN_FILE
 from napari_organelle.model.predict import predict
@@ -115,3 +115,8 @@ def test_regions_unlike_the_training_images_are_told_of(tiny_bundle: ModelBundle
     ):
         prediction = classify(images, model, device="cpu")
     assert prediction.called(0.0) == ["unsure", "unsure"]
+
+
+def test_an_array_is_no_image_set_and_the_error_says_how_to_make_one() -> None:
+    with pytest.raises(ReadError, match=r"ImageSet\.from_array\(array, channels\)"):
+        napari_organelle.find_cells(np.zeros((64, 64)))

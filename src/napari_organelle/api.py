@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_organelle.errors import OrganelleWarning
+from napari_organelle.errors import OrganelleWarning, ReadError
 from napari_organelle.model.bundle import ModelBundle, open_bundle
 from napari_organelle.model.classify import predict_regions
 from napari_organelle.model.domain import unlike_note
@@ -185,7 +185,14 @@ def train_model(images: ImagesOrPath | Examples, output: str | Path, **options: 
 
 
 def _opened(images: ImagesOrPath) -> ImageSet:
-    return images if isinstance(images, ImageSet) else open_image_set(images)
+    if isinstance(images, ImageSet):
+        return images
+    if hasattr(images, "ndim"):
+        raise ReadError(
+            "expected an ImageSet or paths; an array does not say what its channels show: "
+            "ImageSet.from_array(array, channels) does, with the axes item, channel, y, x"
+        )
+    return open_image_set(images)
 
 
 def _bound(bundle: ModelBundle, images: ImageSet, channels: str) -> ChannelMap:

@@ -279,6 +279,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
         (("--channels", "nucleus=0"), "no slot 'nucleus'"),
         (("--batch", 0), "--batch must be at least 1"),
         (("--threshold", 3), "--threshold must be from 0 to 1"),
+        (("--roll-up", "gen"), "no column 'gen' to roll up by; it has item"),
         (("--workers", 0), "--workers must be at least 1"),
     ],
 )

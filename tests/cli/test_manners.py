@@ -84,7 +84,8 @@ def crops(tmp_path: Path) -> Path:
     folder = tmp_path / "crops"
     folder.mkdir()
     for name in ("a", "b\x1b[2J"):
-        Image.effect_noise((40, 40), 50).convert("RGB").save(folder / f"{name}.png")
+        planes = [Image.effect_noise((40, 40), 50) for _ in range(3)]
+        Image.merge("RGB", planes).save(folder / f"{name}.png")
     (folder / "c\x1b]0;title.png").write_text("no image")
     return folder
 

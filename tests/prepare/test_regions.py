@@ -77,6 +77,19 @@ def test_tile_and_stride_must_be_positive(tile: int, stride: int) -> None:
         tile_regions((64, 64), tile, stride)
 
 
+@pytest.mark.parametrize("side", [16.5, float("nan"), "a"])
+def test_sides_are_whole_pixels(side: object) -> None:
+    with pytest.raises(RegionError, match="the side of a tile in whole pixels"):
+        tile_regions((64, 64), side)
+    with pytest.raises(RegionError, match="the stride of tiles in whole pixels"):
+        tile_regions((64, 64), 16, side)
+    with pytest.raises(RegionError, match="the side of a window in whole pixels"):
+        point_regions(np.array([[9.0, 9.0]]), side, (64, 64))
+    with pytest.raises(RegionError, match="the side of a window in whole pixels"):
+        object_regions(np.ones((64, 64), int), side)
+    assert len(tile_regions((64, 64), np.float32(32))) == 4
+
+
 def test_object_windows_are_centred_on_centroids() -> None:
     labels = np.zeros((40, 60), np.uint16)
     labels[10:14, 20:26] = 7

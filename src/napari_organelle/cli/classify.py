@@ -14,7 +14,7 @@ from napari_organelle.cli.stopping import INTERRUPTED, interruptible
 from napari_organelle.cli.workers import chosen_workers
 from napari_organelle.distribute.labels import LabelWriter
 from napari_organelle.distribute.options import PartOptions
-from napari_organelle.distribute.run import KEPT, LargeRun, plan_run
+from napari_organelle.distribute.run import KEPT, LargeRun, Survey, plan_run
 from napari_organelle.distribute.sources import ImageSource
 from napari_organelle.errors import BundleError, OrganelleError
 from napari_organelle.files import check_outputs
@@ -27,7 +27,7 @@ from napari_organelle.model.spec import LEARNED_NOTHING
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.plans import RegionPlan
 from napari_organelle.show.results_file import read_results
-from napari_organelle.show.roll_up import roll_up, roll_up_path, summary
+from napari_organelle.show.roll_up import group_columns, roll_up, roll_up_path, summary
 from napari_organelle.show.tables import require_table, write_tables
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         window=args.window,
         predict={"device": args.device, "batch_size": args.batch},
     )
-    run, total = _plan(args.paths, options, args.output)
+    run, total = _plan(args.paths, options, args.output, args.roll_up)
     if not (args.workers or args.scheduler):
         device = dense_device(args.device) if args.dense else args.device
         say(f"{bundle.id} on {describe(load(bundle, device).device)}")
@@ -123,34 +123,38 @@ def _roll_up(output: Path, by: str, force: bool) -> None:
     say(f"{summary(groups, by)} Wrote {len(groups):,} rows to {roll_up_path(output, by)}")
 
 
-def _plan(paths: list[str], options: PartOptions, output: Path) -> tuple[LargeRun, int]:
+def _plan(paths: list[str], options: PartOptions, output: Path, by: str | None) -> tuple[LargeRun, int]:
     """The run, and about how many regions it has.
 
     Raises
     ------
     OrganelleError
-        If not one path can be classified.
+        If not one path can be classified, or none has a column to roll up by.
     """
-    described = 0
+    described, columns = 0, dict[str, None]()
 
-    def tell(source: ImageSource, channels: ChannelMap, regions: int, doubt: str) -> None:
+    def tell(source: ImageSource, known: Survey) -> None:
         nonlocal described
         described += 1
+        columns.update(dict.fromkeys(known.columns))
         if described > KEPT:
             return
-        _describe(source, channels, regions, options.regions)
-        if doubt:
-            say(f"warning: {doubt}")
+        _describe(source, known, options.regions)
+        if known.doubt:
+            say(f"warning: {known.doubt}")
 
     run, total = plan_run(paths, options, output, tell)
+    if by:
+        group_columns(columns, by)
     for sentence in options.regions.notes:
         say(sentence)
     return run, total
 
 
-def _describe(source: ImageSource, channels: ChannelMap, regions: int, plan: RegionPlan) -> None:
+def _describe(source: ImageSource, known: Survey, plan: RegionPlan) -> None:
     unit = f"images with {plan.noun}s to find" if plan.is_found else "regions"
-    say(f"{source.name}: {regions:,} {unit}; channels: {', '.join(_pairs(channels))}")
+    about = "" if known.is_sure else "about "
+    say(f"{source.name}: {about}{known.regions:,} {unit}; channels: {', '.join(_pairs(known.channels))}")
     for problem in source.problems:
         say(problem)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_organelle.distribute.answer import answer_part, channel_map, find_regions
 from napari_organelle.distribute.join import join
@@ -23,7 +23,7 @@ from napari_organelle.model.agreement import Agreement
 from napari_organelle.model.predict import read_ahead
 from napari_organelle.prepare.channels import ChannelMap
 from napari_organelle.prepare.regions import Regions
-from napari_organelle.show.tables import require_table
+from napari_organelle.show.tables import group_columns_of, require_table
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -261,10 +261,32 @@ class LargeRun:
                 yield part
 
 
-def survey(source: ImageSource, options: PartOptions) -> tuple[int, ChannelMap, str]:
-    """About how many regions a source has (items where they are found), its channels, and what is doubtful.
+class Survey(NamedTuple):
+    """What is known of a source from its first set.
 
-    All of it from the first set.
+    Parameters
+    ----------
+    regions : int
+        How many it has; items, where regions are found in them.
+    is_sure : bool
+        Whether there are just so many, or only about.
+    channels : ChannelMap
+        Channels of the model's slots.
+    doubt : str
+        What is doubtful of the pixel size; ``""`` for nothing.
+    columns : tuple of str
+        Of the table of results, those by which regions can be grouped.
+    """
+
+    regions: int
+    is_sure: bool
+    channels: ChannelMap
+    doubt: str
+    columns: tuple[str, ...]
+
+
+def survey(source: ImageSource, options: PartOptions) -> Survey:
+    """Look at the first set of a source.
 
     Raises
     ------
@@ -280,11 +302,17 @@ def survey(source: ImageSource, options: PartOptions) -> tuple[int, ChannelMap, 
         plan = options.regions_of(images)
         count = plan.count(images)
         regions = len(images) if plan.is_found or count is None else count
-        return regions * max(1, source.items) // len(images), channels, options.doubt(images)
+        return Survey(
+            regions=regions * max(1, source.items) // len(images),
+            is_sure=source.items == len(images),
+            channels=channels,
+            doubt=options.doubt(images),
+            columns=group_columns_of(images),
+        )
     raise error
 
 
-OnSource = Callable[[ImageSource, ChannelMap, int, str], object]
+OnSource = Callable[[ImageSource, Survey], object]
 
 
 def plan_run(
@@ -299,7 +327,7 @@ def plan_run(
     options, output
         As for `LargeRun`.
     on_source : callable, optional
-        Takes each source that can be classified, its channels, its regions, and what is doubtful of it.
+        Takes each source that can be classified, and what is known of it.
 
     Raises
     ------
@@ -314,14 +342,14 @@ def plan_run(
             errors.append(source)
             continue
         try:
-            regions, channels, doubt = survey(source, options)
+            known = survey(source, options)
         except OrganelleError as error:
             errors.append(error)
             continue
         sources.append(source)
-        total += regions
+        total += known.regions
         if on_source is not None:
-            on_source(source, channels, regions, doubt)
+            on_source(source, known)
     if not sources:
         raise errors[0]
     if len(sources) + len(errors) > 1 and (name := options.regions.one_set):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -159,9 +160,10 @@ def tile_regions(
     Raises
     ------
     RegionError
-        If the tile or the stride is not positive, or an item is smaller than a tile.
+        If the tile or the stride is no positive whole number, or an item is smaller than a tile.
     """
-    stride = tile if stride is None else stride
+    tile = whole_pixels(tile, "the side of a tile")
+    stride = tile if stride is None else whole_pixels(stride, "the stride of tiles")
     sizes = np.atleast_2d(np.asarray(sizes, np.int64))
     counts = tile_counts(sizes, tile, stride)
     rows, columns = (int(n) for n in counts.max(axis=0))
@@ -176,6 +178,23 @@ def tile_regions(
     return Regions("tiles", windows, (item * rows + row) * columns + column + 1, (rows, columns), stride)
 
 
+def whole_pixels(side: Any, what: str = "the side of a window") -> int:
+    """A side as a whole number of pixels.
+
+    Raises
+    ------
+    RegionError
+        If it is none.
+    """
+    try:
+        number = float(side)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not number.is_integer():
+        raise RegionError(f"expected {what} in whole pixels, not {side!r}")
+    return int(number)
+
+
 def tile_counts(sizes: np.ndarray, tile: int, stride: int) -> np.ndarray:
     """How many tiles there are along y and x of each item: (N, 2) int64.
 
@@ -184,6 +203,7 @@ def tile_counts(sizes: np.ndarray, tile: int, stride: int) -> np.ndarray:
     RegionError
         As for `tile_regions`.
     """
+    tile, stride = whole_pixels(tile, "the side of a tile"), whole_pixels(stride, "the stride of tiles")
     if tile < 1 or stride < 1:
         raise RegionError(f"expected a tile and a stride of at least 1 px; got {tile} and {stride}")
     _require_room(sizes, tile)
@@ -226,6 +246,7 @@ def object_regions(labels: Any, window: int, shape: tuple[int, ...] | None = Non
         If the labels are not integers, have another shape than the image, or hold no object.
     """
     require_labels(labels, shape)
+    window = whole_pixels(window)
     stack = labels[None] if labels.ndim == 2 else labels
     parts = [_object_windows(plane, item, window) for item, plane in enumerate(stack)]
     table = np.concatenate(parts)
@@ -256,6 +277,7 @@ def outline_regions(outlines: Sequence[Outline], window: int, shape: tuple[int, 
     RegionError
         If none holds a pixel of the image.
     """
+    window = whole_pixels(window)
     held = [(outline, outline.pixels(shape)) for outline in outlines]
     inside = [(outline, pixels) for outline, pixels in held if len(pixels[0])]
     if not inside:
@@ -350,7 +372,7 @@ def point_regions(points: np.ndarray, window: int, sizes: Any) -> Regions:
     RegionError
         If there is no point, or points lie outside the image.
     """
-    points = np.asarray(points, float)
+    points, window = np.asarray(points, float), whole_pixels(window)
     if not len(points):
         raise RegionError("expected points to classify around; the layer has none. Add points first.")
     if points.shape[1] == 2:

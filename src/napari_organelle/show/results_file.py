@@ -39,7 +39,7 @@ def read_results(path: Path, *, whole: bool = False) -> pd.DataFrame:
         If it can't be read or has no column ``called`` and ``p_<class>``.
     """
     try:
-        if path.suffix == PARQUET:
+        if path.suffix.lower() == PARQUET:
             import pyarrow.parquet as pq
 
             table = pd.read_parquet(path, columns=_wanted(pq.read_schema(path).names, whole))

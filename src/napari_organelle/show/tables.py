@@ -67,6 +67,12 @@ def results_table(
     return table
 
 
+def group_columns_of(images: ImageSet) -> tuple[str, ...]:
+    """Columns of the results of a set by which regions can be grouped."""
+    label = ("label",) if (images.items["label"] != "").any() else ()
+    return ("source", "item", *(name for name in PLACES if name in images.items), *label)
+
+
 def write_csv(table: pd.DataFrame, path: Path, *, replace: bool = True) -> None:
     """Write a CSV with commas, points and UTF-8, whole or not at all; see `read.tables.cells` for formulas.
 

@@ -154,3 +154,10 @@ def test_a_zarr_whose_sides_nobody_can_tell_is_refused(tmp_path: Path) -> None:
     zarr.save(tmp_path / "x.zarr", np.zeros((64, 80, 5), np.uint8))
     with pytest.raises(ReadError, match=r"\(64, 80, 5\) does not say which are the sides"):
         open_image_set(tmp_path / "x.zarr")
+
+
+def test_a_pixel_size_that_is_said_badly_for_one_axis_is_unknown(tmp_path: Path) -> None:
+    xml = ome(("GFP", "DAPI", 3, 0.1)).replace('PhysicalSizeY="0.1"', 'PhysicalSizeY="NaN"')
+    images = open_image_set(write_ome(tmp_path / "x.ome.tif", PLANES, xml))
+    assert images.pixel_size_um is None
+    assert "pixel size of 'NaN'" in images.problems[0]

@@ -98,6 +98,17 @@ def test_other_names_are_no_layout() -> None:
     assert find_layout(["A01_s1_w1.tif", "A02_s1_w1.tif"]) is None
 
 
+def test_projections_beside_images_are_no_class(tmp_path: Path) -> None:
+    for folder in ("Image", "Projection"):
+        (tmp_path / folder).mkdir()
+        for name in ("W1F1T1Z1C1", "W1F2T1Z1C1"):
+            tifffile.imwrite(tmp_path / folder / f"{name}.tif", np.full((6, 8), 1 + len(folder), np.uint8))
+    images = open_image_set(tmp_path)
+    assert (len(images), set(images.items["label"])) == (2, {""})
+    assert images.read(0).max() == 6
+    assert "Image/ beside Projection/ are no classes" in images.problems[0]
+
+
 def test_images_beside_masks_and_what_programs_leave(tmp_path: Path) -> None:
     put(tmp_path / "a", ["images/1.tif", "images/2.tif", "masks/1.tif", "masks/2.tif"])
     images = open_image_set(tmp_path / "a")

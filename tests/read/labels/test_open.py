@@ -209,3 +209,14 @@ def test_a_jpeg_is_no_label_image(tmp_path: Path) -> None:
     path.write_bytes(imagecodecs.jpeg8_encode(np.zeros((16, 16), np.uint8)))
     with pytest.raises(ReadError, match=r"a JPEG changes numbers.* Save the labels as TIFF or PNG"):
         open_label_image(path)
+
+
+def test_one_broken_outline_and_what_macos_adds_lose_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "RoiSet.zip"
+    save_rois(path, {"7": square_roi(2, 3, 6), "9": square_roi(12, 20, 8)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("8.roi", b"Iout, and cut short")
+        archive.writestr("__MACOSX/._7.roi", b"Mac OS X")
+    assert outlines_of(path) == [{7: 36, 9: 64}]
+    _, problems = open_labels(path, images())
+    assert any("1 of 3 outlines can't be read and are left out; first: '8.roi'" in each for each in problems)

@@ -48,7 +48,7 @@ OTHERS = {
     b"BM": "a BMP",
     b"GIF8": "a GIF",
     b"\x1f\x8b": "packed by gzip",
-    b"PK\3\4": "a zip",
+    b"PK\3\4": "a zip or an Excel workbook",
 }
 """What else microscopes and programs write, by its first bytes."""
 
@@ -56,7 +56,7 @@ ADVICE = {
     "a BMP": "save it as PNG or TIFF",
     "a GIF": "save it as PNG or TIFF",
     "packed by gzip": "unpack the .gz first",
-    "a zip": "unpack it first",
+    "a zip or an Excel workbook": "unpack a zip first, and save a sheet as CSV",
 }
 """Next steps; for all others OME-TIFF."""
 
@@ -208,16 +208,17 @@ def _plausible(header: Header, size: int) -> Header:
 def are_gray(paths: Sequence[str | Path]) -> bool:
     """Whether red, green and blue are the same in some of the pictures, as where gray was saved as RGB.
 
-    One that can't be read says nothing of the others; one without any light is not gray.
+    Pictures that can't be read say nothing of the others; one without any light is not gray.
     """
-    return all(_has_equal_planes(path) for path in paths[:: -(-len(paths) // COMPARED)])
+    answers = [_has_equal_planes(path) for path in paths[:: -(-len(paths) // COMPARED)]]
+    return True in answers and False not in answers
 
 
-def _has_equal_planes(path: str | Path) -> bool:
+def _has_equal_planes(path: str | Path) -> bool | None:
     try:
         pixels = decode(path)
     except ReadError:
-        return True
+        return None
     return pixels.ndim == 2 or bool(pixels.any() and (pixels[..., :3] == pixels[..., :1]).all())
 
 

@@ -67,7 +67,9 @@ def tiff_metadata(tiff: tifffile.TiffFile, ome: str | None = None) -> list[TiffM
 def _ome_image(pixels: ElementTree.Element) -> TiffMetadata:
     channels = pixels.findall("{*}Channel")
     size, note = pixel_size(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "µm"))
-    height, _ = pixel_size(pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm"))
+    height, y_note = pixel_size(pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeYUnit", "µm"))
+    if y_note:
+        size, note = None, note or y_note
     if size and height and not isclose(size, height, rel_tol=1e-2):
         size, note = None, f"its pixels are not square ({size:g} x {height:g} um); their size is not used"
     evidence = tuple(_ome_evidence(channel) for channel in channels)

@@ -87,5 +87,8 @@ IMAGES = ("images", "image", "imgs", "img", "raw")
 MASKS = ("masks", "mask", "labels", "label", "segmentation", "segmentations", "seg", "annotations", "gt")
 """Folders of images, and of label images beside them; no classes."""
 
+PROJECTIONS = ("projection", "projections", "mip", "mips")
+"""Folders of what microscopes make of the images beside them; no classes."""
+
 SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing", "holdout")
 """Folders above class folders."""

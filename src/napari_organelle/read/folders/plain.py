@@ -12,7 +12,7 @@ from napari_organelle.read.files import image_file
 from napari_organelle.read.files.decode import SUFFIXES
 from napari_organelle.read.files.listing import ENOUGH, is_folder, scan
 from napari_organelle.read.files.tiff_open import COMPANION, is_tiff
-from napari_organelle.read.folders.layouts import IMAGES, MASKS, PASSED_OVER
+from napari_organelle.read.folders.layouts import IMAGES, MASKS, PASSED_OVER, PROJECTIONS
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.labels.beside import with_masks
 
@@ -42,7 +42,7 @@ def read(path: Path) -> ImageSet:
     """
     if inner := images_beside_masks(path):
         images = read(inner)
-        return replace(images, problems=(_masks_sentence(path, inner), *images.problems))
+        return replace(images, problems=(_beside_sentence(path, inner), *images.problems))
     files, problems = pictures(path)
     groups: dict[object, list[Path]] = {}
     errors = []
@@ -74,15 +74,22 @@ def read(path: Path) -> ImageSet:
 
 
 def images_beside_masks(path: Path) -> Path | None:
-    """The folder of images where a folder has just that and one of label images."""
+    """The folder of images where a folder has just that and one of label images or projections."""
     names = {entry.name.casefold(): entry.name for entry in scan(path, ENOUGH) if is_folder(entry)}
     found = [names[name] for name in IMAGES if name in names]
-    return path / found[0] if len(found) == 1 and any(name in names for name in MASKS) else None
+    beside = any(name in names for name in (*MASKS, *PROJECTIONS))
+    return path / found[0] if len(found) == 1 and beside else None
 
 
-def _masks_sentence(path: Path, inner: Path) -> str:
-    masks = [entry.name for entry in scan(path) if is_folder(entry) and entry.name.casefold() in MASKS]
-    return f"{path}: {inner.name}/ beside {masks[0]}/ are taken for images and label images, not for classes"
+def _beside_sentence(path: Path, inner: Path) -> str:
+    names = [entry.name for entry in scan(path) if is_folder(entry)]
+    beside = [name for name in names if name.casefold() in MASKS]
+    if beside:
+        what = "taken for images and label images, not for classes"
+    else:
+        beside = [name for name in names if name.casefold() in PROJECTIONS]
+        what = "no classes; the projections are not opened"
+    return f"{path}: {inner.name}/ beside {beside[0]}/ are {what}"
 
 
 def pictures(folder: Path) -> tuple[list[Path], list[str]]:

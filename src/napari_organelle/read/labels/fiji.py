@@ -32,7 +32,7 @@ def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
     ReadError
         If it holds no outline of an area.
     """
-    rois = _rois(path)
+    rois, notes = _rois(path)
     areas = [(name, roi) for name, roi in rois if _is_area(roi)]
     others = Counter(roi.roitype.name.lower() for _, roi in rois if not _is_area(roi))
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in others.most_common())
@@ -40,22 +40,37 @@ def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
         raise ReadError(f"{path}: expected outlines of objects; it holds {kinds or 'nothing'}")
     numbers = own_numbers([name for name, _ in areas])
     outlines = [_outline(roi, number, name) for (name, roi), number in zip(areas, numbers, strict=True)]
-    return outlines, [f"{path}: {kinds} enclose no area and are left out"] if kinds else []
+    return outlines, notes + ([f"{path}: {kinds} enclose no area and are left out"] if kinds else [])
 
 
-def _rois(path: Path) -> list[tuple[str, ImagejRoi]]:
-    """All of a file with their names: those of the files in a zip are what the ROI manager shows."""
+def _rois(path: Path) -> tuple[list[tuple[str, ImagejRoi]], list[str]]:
+    """All of a file with their names: those of the files in a zip are what the ROI manager shows.
+
+    What can't be read in a zip is left out, and a sentence tells of it.
+    """
     from roifile import ImagejRoi
 
     if not zipfile.is_zipfile(path):
         roi = ImagejRoi.frombytes(read_whole(path, MAX_BYTES))
-        return [(roi.name or path.stem, roi)]
+        return [(roi.name or path.stem, roi)], []
     with zipfile.ZipFile(path) as archive:
-        members = [each for each in archive.infolist() if each.filename.lower().endswith(".roi")]
-        require_memory(sum(each.file_size for each in members), "its outlines")
-        return [
-            (PurePosixPath(each.filename).stem, ImagejRoi.frombytes(archive.read(each))) for each in members
+        # macOS puts a file of its own attributes beside each one
+        members = [
+            each
+            for each in archive.infolist()
+            if each.filename.lower().endswith(".roi") and "__MACOSX" not in PurePosixPath(each.filename).parts
         ]
+        require_memory(sum(each.file_size for each in members), "its outlines")
+        rois, broken = [], []
+        for member in members:
+            try:
+                roi = ImagejRoi.frombytes(archive.read(member))
+            except Exception:  # noqa: BLE001 - whatever is wrong with one outline, the others are sound
+                broken.append(member.filename)
+            else:
+                rois.append((PurePosixPath(member.filename).stem, roi))
+    first = f"{path}: {len(broken)} of {len(members)} outlines can't be read and are left out; first: "
+    return rois, [f"{first}{broken[0]!r}"] if broken else []
 
 
 def _is_area(roi: ImagejRoi) -> bool:
