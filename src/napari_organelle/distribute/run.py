@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from napari_organelle.distribute.answer import answer_part, channel_map, find_regions
 from napari_organelle.distribute.join import join
@@ -261,7 +261,8 @@ class LargeRun:
                 yield part
 
 
-class Survey(NamedTuple):
+@dataclass(frozen=True)
+class Survey:
     """What is known of a source from its first set.
 
     Parameters
