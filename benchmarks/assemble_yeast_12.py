@@ -1,4 +1,4 @@
-"""Bundles of `yeast-12` and `yeast-12-small` from what `train_yeast_12.py` wrote.
+"""Bundle of `yeast-12` from what `train_yeast_12.py` wrote.
 
     python benchmarks/assemble_yeast_12.py OUT -o src/napari_organelle/bundled --figure docs/images
 
@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from train_yeast_12 import CROP, NETWORK, PLAN, SMALL, TRAIN_SEED
+from train_yeast_12 import CROP, NETWORK, PLAN, TRAIN_SEED
 
 from napari_organelle.model.bundle import save_bundle
 from napari_organelle.model.palette import colour_classes
@@ -117,18 +117,17 @@ def draw_reliability(curves: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]
     figure.savefig(file)
 
 
-def spec_of(name: str, results: dict, report: dict, temperature: float, threshold: float) -> ModelSpec:
-    stage = "small" if name.endswith("small") else "one view"
-    told = softmax(results[f"{stage}/simulated"] / temperature, axis=1)
+def spec_of(results: dict, report: dict, temperature: float, threshold: float) -> ModelSpec:
+    told = softmax(results["one view/simulated"] / temperature, axis=1)
     truth = np.eye(len(YEAST_CLASSES), dtype=bool)[results["truth/simulated"]]
     scores = score(Answers(truth, told, YEAST_CLASSES, "single", np.array([threshold])))
     return ModelSpec(
-        name=name,
+        name="yeast-12",
         classes=colour_classes(YEAST_CLASSES),
         task="single",
         slots=YEAST_SLOTS,
         pixels=PLAN,
-        network=SMALL if stage == "small" else NETWORK,
+        network=NETWORK,
         thresholds=(threshold,),
         temperature=temperature,
         views=1,
@@ -148,30 +147,26 @@ def spec_of(name: str, results: dict, report: dict, temperature: float, threshol
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("trained", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the bundles")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the bundle")
     parser.add_argument("--figure", type=Path, help="folder for the reliability diagram")
     args = parser.parse_args()
     with np.load(args.trained / "results.npz") as file:
         results = dict(file)
     report = json.loads(str(results["report"]))
-    curves = {}
-    for name, stage, part in (("yeast-12", "one view", "large"), ("yeast-12-small", "small", "small")):
-        judged = held_out(results, stage)
-        if part == "small":
-            judged = {kind: judged[kind] for kind in KINDS if not kind.startswith("figure")}
-        temperature = fit_temperature(judged)
-        curves[name] = pooled(judged, temperature)
-        threshold = threshold_at(*curves[name])
-        print(f"\n{name}: temperature {temperature:.2f}, threshold {threshold}")
-        print_table(judged, temperature, threshold)
-        weights: dict[str, np.ndarray] = {}
-        for file in sorted(args.trained.glob(f"{part}-*.npz")):
-            with np.load(file) as arrays:
-                weights |= dict(arrays)
-        spec = spec_of(name, results, report, temperature, threshold)
-        save_bundle(args.output / f"{name}.organelle", spec, weights, overwrite=True)
+    judged = held_out(results, "one view")
+    temperature = fit_temperature(judged)
+    curve = pooled(judged, temperature)
+    threshold = threshold_at(*curve)
+    print(f"\ntemperature {temperature:.2f}, threshold {threshold}")
+    print_table(judged, temperature, threshold)
+    weights: dict[str, np.ndarray] = {}
+    for file in sorted(args.trained.glob("large-*.npz")):
+        with np.load(file) as arrays:
+            weights |= dict(arrays)
+    spec = spec_of(results, report, temperature, threshold)
+    save_bundle(args.output / "yeast-12.organelle", spec, weights, overwrite=True)
     if args.figure:
-        draw_reliability(curves, args.figure / "yeast-12-reliability.png")
+        draw_reliability({"yeast-12": curve}, args.figure / "yeast-12-reliability.png")
 
 
 if __name__ == "__main__":

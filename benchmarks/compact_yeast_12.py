@@ -1,7 +1,9 @@
 """Teach a network of a quarter of the filters what `yeast-12` says: `yeast-12-compact`.
 
     python benchmarks/training/real_cells.py DATA -o real.npz
-    python benchmarks/compact_yeast_12.py yeast-12 real.npz -o yeast-12-compact.organelle
+    python benchmarks/compact_yeast_12.py yeast-12 real.npz -o compact.organelle
+    python benchmarks/head_yeast_12.py compact.organelle real.npz -o compact.organelle --keep-head
+    python benchmarks/domain_yeast_12.py compact.organelle DATA real.npz -o yeast-12-compact.organelle
 
 `LOOKS` pictures of simulated cells, of a few real ones and of what is no yeast, in random pose and light, are
 answered once by `yeast-12`; the small network learns those answers, each picture turned and mirrored anew
@@ -46,7 +48,7 @@ from napari_organelle.simulate.yeast import YEAST_CLASSES
 NETWORK = NetworkPlan(width=0.25, units=(), dropout=0.2)
 SEED, CROPS, STRANGE, LOOKS, EPOCHS = 0, 30_000, 1_800, 150_000, 8
 RATE, WARM_UP, AVERAGE, OF_TEACHER = 2e-3, 200, 0.998, 0.75
-"""Learning rate, its first steps, momentum of the running mean, and the teacher's weight beside the truth's."""
+"""Learning rate, its first steps, momentum of the running mean, the teacher's weight beside the truth's."""
 
 
 def looks(teacher: ModelBundle, real: dict[str, np.ndarray], workers: int) -> tuple[np.ndarray, ...]:
@@ -162,7 +164,8 @@ def spec_of(teacher: ModelSpec, judged: Judged, seconds: float) -> ModelSpec:
         description=f"{teacher.description} Ten times faster than {teacher.name}, which taught it.",
         scores=scores.to_dict(),
         provenance={
-            "data": f"{LOOKS} looks at {CROPS} simulated crops and 264 real cells, answered by {teacher.name}",
+            "data": f"{LOOKS} looks at {CROPS} simulated crops and 264 real cells",
+            "taught_by": teacher.name,
             "judged_on": f"{HELD} simulated crops; threshold from real cells",
             "recipe": "benchmarks/compact_yeast_12.py",
             "seed": SEED,

@@ -1,4 +1,4 @@
-"""Train `yeast-12` and `yeast-12-small` on simulated cells and a handful of real ones.
+"""Train `yeast-12` on simulated cells and a handful of real ones.
 
     python benchmarks/training/real_cells.py DATA -o real.npz
     python benchmarks/train_yeast_12.py real.npz -o OUT [--minutes 6]
@@ -7,7 +7,6 @@
 1. Two trials, each with one of the two figure cells of every class: the other judges it, and with the genes,
    the fields and starved pictures of them sets temperature and threshold.
 2. The model that ships, with both; then its answer from 8 views is taught to one view of it.
-3. A network of a quarter of the filters is taught by that one.
 
 Runs with any backend of Keras, on all cores and one graphics card. `--minutes` shortens the stages in
 proportion where they would take longer.
@@ -40,7 +39,6 @@ from napari_organelle.simulate.yeast import PIXEL_SIZE_UM, YEAST_CLASSES, simula
 
 PLAN = PixelPlan(input_size=64, window_px=64, pixel_size_um=PIXEL_SIZE_UM)
 NETWORK = NetworkPlan(dropout=0.3)
-SMALL = NetworkPlan(width=0.25, units=(), dropout=0.2)
 CLASSES = len(YEAST_CLASSES)
 CROP, PART = 72, 200
 """Side of the simulated crops, so that turning uncovers no corner; crops simulated at once."""
@@ -51,7 +49,7 @@ BATCH, WARM_UP, SMOOTHING, AVERAGE = 256, 100, 0.05, 0.995
 DISTRACTORS, FIGURE, MORE = 0.06, 0.08, 0.04
 """Shares of a batch that are no yeast, cells of the figure, and other real cells."""
 
-SAMPLES = {"trial 0": 250_000, "trial 1": 250_000, "final": 450_000, "one view": 80_000, "small": 500_000}
+SAMPLES = {"trial 0": 250_000, "trial 1": 250_000, "final": 450_000, "one view": 80_000}
 
 
 @dataclass(frozen=True)
@@ -184,15 +182,6 @@ def judge(name: str, network: Any, sets: dict, results: dict, views: bool) -> No
     print(f"{name}: " + ", ".join(line), flush=True)
 
 
-def normalise_layers(network: Any, images: Any) -> None:
-    """Scale each convolution of a new network so that its output varies by 1 (Mishkin & Matas 2015)."""
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            watch = keras.Model(network.input, layer.output)
-            spread = np.asarray(watch.predict_on_batch(images)).astype(np.float32).std()
-            layer.kernel.assign(layer.kernel / max(float(spread), 1e-3))
-
-
 def save_parts(folder: Path, name: str, weights: dict[str, np.ndarray], parts: int) -> None:
     """Kernels in 16 bits, the rest in 32, in files of about the same size."""
     stored = {k: w.astype(np.float16) if k.endswith("kernel") else w for k, w in weights.items()}
@@ -231,7 +220,7 @@ def main() -> None:
     pixels, labels, others, held = simulate(args.crops, args.workers, args.distractors)
     print(f"simulated in {time.perf_counter() - began:.0f} s", flush=True)
     left = args.minutes * 60 - (time.perf_counter() - began) - 15
-    limits = {name: left * samples / 1_700_000 for name, samples in SAMPLES.items()}
+    limits = {name: left * samples / 1_200_000 for name, samples in SAMPLES.items()}
     limits["one view"] *= 3
     sets, results, report = judged_on(real, held), {}, {}
 
@@ -274,16 +263,6 @@ def main() -> None:
     save_parts(args.output, "large", read_weights(large), 2)
     keep_results(args.output, results, sets, report)
 
-    def from_large(images: Any, truth: np.ndarray) -> np.ndarray:
-        told = softmax(np.asarray(large.predict_on_batch(images), np.float64), axis=1)
-        return (0.75 * told + 0.25 * truth).astype(np.float32)
-
-    small = build_network(SMALL, CLASSES, None, args.precision)
-    small_stage = stage("small", every, 2e-3, half=False)
-    normalise_layers(small, make_batch(small_stage, 10**6)[0])
-    report["small"] = fit(small, small_stage, from_large)
-    judge("small", small, sets, results, views=False)
-    save_parts(args.output, "small", read_weights(small), 1)
     report |= {"crops": args.crops, "seed": args.seed, "seconds": round(time.perf_counter() - began)}
     keep_results(args.output, results, sets, report)
     print(json.dumps(report), flush=True)
