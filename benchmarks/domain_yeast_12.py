@@ -146,7 +146,7 @@ def own_pictures(bundle: ModelBundle, real: Pictures) -> tuple[np.ndarray, np.nd
     return np.concatenate(images), np.concatenate(halves)
 
 
-def fit(features: np.ndarray, own: np.ndarray) -> Domain:
+def fit(features: np.ndarray, own: np.ndarray, kept: float = KEPT) -> Domain:
     """What tells other pictures from training's own, on (N, F) features and (N,) bool."""
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=500)
@@ -155,7 +155,7 @@ def fit(features: np.ndarray, own: np.ndarray) -> Domain:
     scaler, head = model.fit(features, ~own)
     weights = head.coef_[0] / scaler.scale_
     offset = head.intercept_[0] - weights @ scaler.mean_
-    return Domain(weights.astype(np.float32), float(offset - np.quantile(strangeness[own], KEPT)))
+    return Domain(weights.astype(np.float32), float(offset - np.quantile(strangeness[own], kept)))
 
 
 def atlas(data: Path) -> Iterator[tuple[str, np.ndarray]]:

@@ -1,5 +1,7 @@
 """Which regions a gallery shows, in which order, and which one lies where."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,12 @@ def test_corrections_count_instead_of_calls() -> None:
     assert gallery_rows(prediction(), 0.6, "golgi", "image", given).tolist() == [0, 3]
     assert gallery_rows(prediction(), 0.6, "corrected", "image", given).tolist() == [0, 3]
     assert gallery_rows(prediction(), 0.6, "unsure", "image", given).tolist() == []
+
+
+def test_regions_unlike_the_training_pictures_are_a_class_of_the_gallery() -> None:
+    strange = replace(prediction(), unlike=np.array([True, False, False, True, True]))
+    assert gallery_rows(strange, 0.6, "unlike training", "image").tolist() == [0, 3]
+    assert gallery_rows(prediction(), 0.6, "unlike training", "image").tolist() == []
 
 
 def test_uncertainty_is_the_margin_or_the_distance_to_the_threshold() -> None:

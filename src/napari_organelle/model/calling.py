@@ -13,6 +13,9 @@ CORRECTED = "corrected"
 UNLIKE = "unlike_training"
 """Column: which regions are unlike the pictures that the model was trained on; they are called nothing."""
 
+UNLIKE_TEXT = "unlike training"
+"""What a legend calls these regions, which are unsure."""
+
 UNSURE_COLOUR = "#9e9e9e"
 
 

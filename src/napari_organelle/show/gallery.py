@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_organelle.model.calling import CORRECTED, UNSURE
+from napari_organelle.model.calling import CORRECTED, UNLIKE_TEXT, UNSURE
 from napari_organelle.model.prediction import Prediction
 from napari_organelle.model.usefulness import uncertainty
 from napari_organelle.prepare.regions import Regions
@@ -33,7 +33,8 @@ def gallery_rows(
     thresholds : float or (K,) array
         Probability in [0, 1] from which a class is called.
     wanted : str
-        A class; ``"unsure"``; ``"all"``; or ``"corrected"``, those that were given a class by hand.
+        A class; ``"unsure"``; ``"unlike training"`` (`model.domain`); ``"all"``; or ``"corrected"``, those
+        that were given a class by hand.
     order : {"sure", "unsure", "image"}
         By the class's probability (the highest one, where no class is wanted), downwards; by uncertainty,
         downwards; or as the regions are.
@@ -68,6 +69,8 @@ def _members(
         members = called[:, prediction.class_names.index(wanted)].copy()
     elif wanted == UNSURE:
         members = prediction.answered() & ~called.any(axis=1)
+    elif wanted == UNLIKE_TEXT and prediction.unlike is not None:
+        return np.asarray(prediction.unlike & prediction.answered())
     else:
         members = np.zeros(len(called), bool)
     for row, label in corrected.items():

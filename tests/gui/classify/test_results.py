@@ -10,6 +10,7 @@ import napari
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
 from tifffile import imwrite
 
 from napari_organelle.gui.classify.record import record
@@ -133,3 +134,8 @@ def test_regions_unlike_the_training_images_are_counted_and_stay_unsure(
     calls = points.features["called"].to_numpy(str)
     assert set(calls[unlike]) == {"unsure"}
     assert "unsure" not in calls[~unlike]
+    legend = widget.results.legend
+    assert legend.item(3, 0).text() == "  of these unlike training"
+    assert legend.item(3, 1).text() == legend.item(2, 1).text() == str(unlike.sum())
+    legend.item(0, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert legend.hidden == {0}

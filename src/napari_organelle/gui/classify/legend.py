@@ -9,6 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem
 
+from napari_organelle.model.calling import UNLIKE_TEXT
 from napari_organelle.show.legend import LegendEntry
 
 SWATCH_PX, ROW_PX = 14, 22
@@ -69,8 +70,12 @@ class LegendTable(QTableWidget):
             self.setRowCount(len(entries))
             for row, entry in enumerate(entries):
                 name = QTableWidgetItem(_swatch(entry.colour), entry.name)
-                name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-                name.setCheckState(Qt.CheckState.Checked)
+                if entry.name == UNLIKE_TEXT:
+                    name.setText(f"  of these {entry.name}")
+                    name.setIcon(QIcon())
+                else:
+                    name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                    name.setCheckState(Qt.CheckState.Checked)
                 self.setItem(row, NAME, name)
                 count = QTableWidgetItem()
                 count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -79,8 +84,12 @@ class LegendTable(QTableWidget):
         self.setFixedHeight(shown * ROW_PX + self.horizontalHeader().sizeHint().height() + 4)
 
     def _on_tick(self, item: Any) -> None:
-        rows = range(self.rowCount())
-        self.hidden = {row for row in rows if self.item(row, NAME).checkState() != Qt.CheckState.Checked}
+        ticks = {row: self.item(row, NAME) for row in range(self.rowCount())}
+        self.hidden = {
+            row
+            for row, tick in ticks.items()
+            if tick.flags() & Qt.ItemFlag.ItemIsUserCheckable and tick.checkState() != Qt.CheckState.Checked
+        }
         self.hidden_changed.emit()
 
     def _on_double_click(self, row: int, column: int) -> None:
