@@ -73,6 +73,7 @@ class LegendTable(QTableWidget):
                 if entry.name == UNLIKE_TEXT:
                     name.setText(f"  of these {entry.name}")
                     name.setIcon(QIcon())
+                    name.setFlags(name.flags() & ~Qt.ItemFlag.ItemIsUserCheckable)
                 else:
                     name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                     name.setCheckState(Qt.CheckState.Checked)
