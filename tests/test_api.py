@@ -120,3 +120,20 @@ def test_regions_unlike_the_training_images_are_told_of(tiny_bundle: ModelBundle
 def test_an_array_is_no_image_set_and_the_error_says_how_to_make_one() -> None:
     with pytest.raises(ReadError, match=r"ImageSet\.from_array\(array, channels\)"):
         napari_organelle.find_cells(np.zeros((64, 64)))
+
+
+def test_windows_smaller_than_the_objects_are_warned_of(tiny_bundle: ModelBundle) -> None:
+    rng = np.random.default_rng(0)
+    images = ImageSet.from_array(
+        rng.integers(1, 255, (1, 2, 200, 200), np.uint8), (Channel("a"), Channel("b"))
+    )
+    labels = np.zeros((1, 200, 200), int)
+    labels[0, 20:180, 20:180] = 1
+    with pytest.warns(OrganelleWarning, match="objects are about 181 px wide, and windows of 32 px"):
+        classify(images, tiny_bundle, Objects(labels, window=32), channels="cytosol=0,protein=1")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (1, 2, 0, 64)])
+def test_pixels_have_four_axes_and_are_not_empty(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ReadError, match="expected pixels with the axes item, channel, y, x"):
+        ImageSet.from_array(np.zeros(shape, np.uint8), (Channel("GFP"), Channel("RFP")))

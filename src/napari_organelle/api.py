@@ -107,7 +107,7 @@ def classify(
     ):
         batches.append(batch)
     prediction = collect(batches, made, bundle)
-    notes = [*made.notes, *notes_of(batches)]
+    notes = [*made.notes, made.doubt, *notes_of(batches)]
     if prediction.unlike is not None:
         notes.append(unlike_note(int(prediction.unlike.sum()), len(made), bundle.spec.name))
     notes += [batch.agreement.note() for batch in batches if batch.agreement]

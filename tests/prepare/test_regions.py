@@ -100,6 +100,16 @@ def test_object_windows_are_centred_on_centroids() -> None:
     assert made.centres()[0].tolist() == [0, 30, 50]
 
 
+def test_windows_that_hold_a_part_of_each_object_are_doubted() -> None:
+    labels = np.zeros((200, 200), int)
+    labels[10:90, 10:90], labels[110:190, 110:190], labels[0:3, 0:3] = 1, 2, 3
+    small = object_regions(labels, 64)
+    assert small.diameter == pytest.approx(80 * 2 / np.pi**0.5)
+    assert small.doubt.startswith("the objects are about 90 px wide, and windows of 64 px hold a part")
+    assert object_regions(labels, 96).doubt == ""
+    assert tile_regions((200, 200), 64).doubt == ""
+
+
 def test_border_object_has_a_window_past_the_image() -> None:
     labels = np.zeros((40, 40), np.int32)
     labels[0, 39] = 1

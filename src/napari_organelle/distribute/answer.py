@@ -141,7 +141,7 @@ def _classify(
         part.number,
         part.size,
         len(table),
-        _notes(batches),
+        (*([regions.doubt] if part.number == 0 and regions.doubt else []), *_notes(batches)),
         skipped=regions.notes,
         unread=sum(batch.unread for batch in batches),
         agreement=batches[-1].agreement,

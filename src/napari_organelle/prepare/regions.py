@@ -47,6 +47,8 @@ class Regions:
         Why items have no regions that could not be read.
     names : mapping of (item, id) to str, optional
         What objects are called where their outlines came from; not given where they have no names.
+    diameter : float, optional
+        Of objects: the median diameter in pixels, of a circle of the same area.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Regions:
     stride: int | None = None
     notes: tuple[str, ...] = ()
     names: Mapping[tuple[int, int], str] | None = None
+    diameter: float | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -63,6 +66,17 @@ class Regions:
     def first(self, count: int) -> Regions:
         """The first `count` of them."""
         return replace(self, windows=self.windows[:count], ids=self.ids[:count])
+
+    @property
+    def doubt(self) -> str:
+        """A sentence where windows are too small to hold the objects; ``""`` where fine, or not known."""
+        window = int(np.median(self.windows[:, 3])) if len(self) else 0
+        if self.diameter is None or self.diameter <= window:
+            return ""
+        return (
+            f"the objects are about {self.diameter:.0f} px wide, and windows of {window} px hold a part of "
+            "each: give the image's pixel size, or a larger window"
+        )
 
     @property
     def layout(self) -> Layout:
@@ -252,7 +266,7 @@ def object_regions(labels: Any, window: int, shape: tuple[int, ...] | None = Non
     table = np.concatenate(parts)
     if not len(table):
         raise RegionError("the labels hold no object: every pixel is 0. Draw or find cells first.")
-    return Regions("objects", table[:, :5], table[:, 5])
+    return Regions("objects", table[:, :5], table[:, 5], diameter=_diameter(table[:, 6]))
 
 
 def outline_regions(outlines: Sequence[Outline], window: int, shape: tuple[int, int]) -> Regions:
@@ -293,7 +307,14 @@ def outline_regions(outlines: Sequence[Outline], window: int, shape: tuple[int, 
     notes = (
         (f"{len(lost)} outlines hold no pixel of the image: {', '.join(lost[:MAX_NAMED])}",) if lost else ()
     )
-    return Regions("objects", np.column_stack([np.zeros_like(ids), y, x, side, side]), ids, notes=notes)
+    windows = np.column_stack([np.zeros_like(ids), y, x, side, side])
+    areas = np.array([len(pixels[0]) for _, pixels in inside])
+    return Regions("objects", windows, ids, notes=notes, diameter=_diameter(areas))
+
+
+def _diameter(areas: np.ndarray) -> float:
+    """The median diameter of circles of these areas."""
+    return float(2 * np.sqrt(np.median(areas) / np.pi))
 
 
 def require_labels(labels: Any, shape: tuple[int, ...] | None = None) -> None:
@@ -332,7 +353,7 @@ def require_size(plane: Any, *sizes: tuple[int, ...]) -> None:
 
 
 def _object_windows(plane: Any, item: int, window: int) -> np.ndarray:
-    """Rows item, y, x, height, width, label of the objects of one (Y, X) plane, read in strips."""
+    """Rows item, y, x, height, width, label, area of the objects of one (Y, X) plane, read in strips."""
     ids, counts, sums = [], [], []
     for start in range(0, plane.shape[0], ROWS_AT_A_TIME):
         strip = np.asarray(plane[start : start + ROWS_AT_A_TIME])
@@ -352,7 +373,7 @@ def _object_windows(plane: Any, item: int, window: int) -> np.ndarray:
     centroids = [np.bincount(inverse, axis, len(labels)) / np.maximum(total, 1) for axis in summed]
     y, x = (_window_start(centre, window) for centre in centroids)
     side = np.full_like(labels, window)
-    return np.column_stack([np.full_like(labels, item), y, x, side, side, labels])
+    return np.column_stack([np.full_like(labels, item), y, x, side, side, labels, total.astype(np.int64)])
 
 
 def point_regions(points: np.ndarray, window: int, sizes: Any) -> Regions:

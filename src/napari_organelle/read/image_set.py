@@ -199,7 +199,14 @@ class ImageSet:
             File that the pixels came from.
         pixel_size_um : float, optional
             Micrometres per pixel.
+
+        Raises
+        ------
+        ReadError
+            If there are other axes, or images without pixels.
         """
+        if len(data.shape) != 4 or 0 in data.shape[1:]:
+            raise ReadError(f"expected pixels with the axes item, channel, y, x; their shape is {data.shape}")
         count, _, height, width = data.shape
         names = [name] if count == 1 else [f"{name}[{index}]" for index in range(count)]
         items = pd.DataFrame(

@@ -111,6 +111,7 @@ def test_transparency_of_a_gray_tiff_is_no_channel_unless_it_carries_data(tmp_pa
 
     assert channels(np.full_like(PLANES[0], 255)) == ("gray",)
     assert channels(PLANES[1]) == ("gray", "alpha")
+    assert "kept as the channel alpha" in open_image_set(tmp_path / "x.tif").problems[0]
 
 
 def test_a_thumbnail_before_the_image_is_not_the_image(tmp_path: Path) -> None:
@@ -161,3 +162,11 @@ def test_a_pixel_size_that_is_said_badly_for_one_axis_is_unknown(tmp_path: Path)
     images = open_image_set(write_ome(tmp_path / "x.ome.tif", PLANES, xml))
     assert images.pixel_size_um is None
     assert "pixel size of 'NaN'" in images.problems[0]
+
+
+def test_pixels_that_are_not_square_are_told_of_in_imagej_files(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, PLANES[0], imagej=True, resolution=(10, 5), metadata={"unit": "um"})
+    images = open_image_set(path)
+    assert images.pixel_size_um is None
+    assert "not square (0.1 x 0.2 um)" in images.problems[0]

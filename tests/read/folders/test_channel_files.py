@@ -101,10 +101,11 @@ def test_other_names_are_no_layout() -> None:
 def test_projections_beside_images_are_no_class(tmp_path: Path) -> None:
     for folder in ("Image", "Projection"):
         (tmp_path / folder).mkdir()
-        for name in ("W1F1T1Z1C1", "W1F2T1Z1C1"):
+        for name in ("W1F1T1Z1C1", "W1F1T1Z1C2", "W1F2T1Z1C1", "W1F2T1Z1C2"):
             tifffile.imwrite(tmp_path / folder / f"{name}.tif", np.full((6, 8), 1 + len(folder), np.uint8))
     images = open_image_set(tmp_path)
     assert (len(images), set(images.items["label"])) == (2, {""})
+    assert images.read(0).shape == (2, 6, 8)
     assert images.read(0).max() == 6
     assert "Image/ beside Projection/ are no classes" in images.problems[0]
 
@@ -135,3 +136,12 @@ def test_a_plain_folder_says_what_is_left_out(tmp_path: Path) -> None:
 def test_folders_named_like_positions_are_classes_where_no_file_names_a_channel(tmp_path: Path) -> None:
     put(tmp_path, ["Pos1/a.tif", "Pos1/b.tif", "Pos2/a.tif", "Pos2/b.tif"])
     assert open_image_set(tmp_path).items["label"].tolist() == ["Pos1", "Pos1", "Pos2", "Pos2"]
+
+
+def test_dyes_of_cellinsight_are_channels(tmp_path: Path) -> None:
+    for well in ("A01", "A02"):
+        for dye in ("OrigBlue", "OrigGreen"):
+            tifffile.imwrite(tmp_path / f"{well}_{dye}.tif", np.ones((6, 8), np.uint8))
+    images = open_image_set(tmp_path)
+    assert images.channel_names == ("OrigBlue", "OrigGreen")
+    assert len(images) == 2

@@ -220,3 +220,10 @@ def test_one_broken_outline_and_what_macos_adds_lose_no_others(tmp_path: Path) -
     assert outlines_of(path) == [{7: 36, 9: 64}]
     _, problems = open_labels(path, images())
     assert any("1 of 3 outlines can't be read and are left out; first: '8.roi'" in each for each in problems)
+
+
+def test_outlines_that_are_all_broken_are_refused_as_such(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "RoiSet.zip", "w") as archive:
+        archive.writestr("8.roi", b"Iout, and cut short")
+    with pytest.raises(ReadError, match="1 of 1 outlines can't be read"):
+        open_labels(tmp_path / "RoiSet.zip", images())

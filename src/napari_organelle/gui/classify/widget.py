@@ -169,6 +169,8 @@ class ClassifyWidget(Body):
             self.show_stage(report.text)
         elif isinstance(report, Regions):
             current.regions = report
+            if report.doubt:
+                current.notes.append(f"{report.doubt[0].upper()}{report.doubt[1:]}.")
         else:
             self._on_batch(current, report)
 

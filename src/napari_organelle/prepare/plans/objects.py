@@ -116,12 +116,13 @@ class Objects(RegionPlan):
             if isinstance(objects, tuple):
                 names.update(((item, outline.number), outline.name) for outline in objects)
         if not made:
-            raise problem or ReadError(" ".join(notes))
+            raise problem or ReadError(" ".join(notes) or "expected at least one image; the set is empty")
         return Regions(
             "objects",
             np.concatenate([regions.windows for regions in made]),
             np.concatenate([regions.ids for regions in made]),
             notes=tuple(notes),
+            diameter=float(np.median(np.repeat([each.diameter for each in made], [*map(len, made)]))),
             names=names if isinstance(self.labels, Path) and has_names(self.labels) else None,
         )
 

@@ -395,7 +395,10 @@ def _without_flat_alpha(image: TiffImage, tiff: tifffile.TiffFile) -> TiffImage:
     if image.channels[-1] != ALPHA or image.items > 1 or image.height * image.width > LARGE:
         return image
     alpha = image.read(tiff)[0, -1]
-    return replace(image, channels=image.channels[:-1]) if alpha.min() == alpha.max() else image
+    if alpha.min() == alpha.max():
+        return replace(image, channels=image.channels[:-1])
+    note = "its transparency is not the same everywhere: it is kept as the channel alpha"
+    return replace(image, notes=(*image.notes, note))
 
 
 def _planes_astray(tiff: tifffile.TiffFile, *, one_file: bool) -> tuple[str, ...]:

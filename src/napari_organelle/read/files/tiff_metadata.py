@@ -109,8 +109,13 @@ def _imagej(tiff: tifffile.TiffFile) -> TiffMetadata:
     evidence = tuple(lut_word(np.asarray(lut)) for lut in facts.get("LUTs") or ()) if coloured else ()
     page = tiff.pages[0]
     x, y = page.resolution if isinstance(page, tifffile.TiffPage) else (0, 0)
-    if str(facts.get("unit", "")) not in MICROMETRES or not x or not isclose(x, y, rel_tol=1e-3):
+    if str(facts.get("unit", "")) not in MICROMETRES or not x or not y:
         return TiffMetadata(names, evidence)
+    if not isclose(x, y, rel_tol=1e-3):
+        sides = f"{1 / x:g} x {1 / y:g} {facts['unit']}"
+        return TiffMetadata(
+            names, evidence, notes=(f"its pixels are not square ({sides}); their size is not used",)
+        )
     size, note = pixel_size(1 / x, facts["unit"])
     return TiffMetadata(names, evidence, size, (note,) if note else ())
 

@@ -17,7 +17,7 @@ from napari_organelle.read.files.evidence import numbered_channels
 from napari_organelle.read.files.image_file import picture_facts
 from napari_organelle.read.files.listing import ENOUGH, is_file, is_folder, scan
 from napari_organelle.read.folders.layouts import LAYOUTS, PASSED_OVER, POSITION, STEPS, Layout
-from napari_organelle.read.folders.plain import pictures
+from napari_organelle.read.folders.plain import beside_sentence, images_beside_projections, pictures
 from napari_organelle.read.image_set import ImageSet
 
 TRIED = 16
@@ -30,7 +30,7 @@ def matches(path: Path) -> bool:
     """Whether a folder's names follow a layout, several files make an item, and they are gray pictures."""
     if not path.is_dir():
         return False
-    files = _sample_files(path)
+    files = _sample_files(images_beside_projections(path) or path)
     layout = find_layout([file.name for file in files])
     if layout is None:
         return False
@@ -51,6 +51,9 @@ def read(path: Path) -> ImageSet:
     ReadError
         If not one file can be read.
     """
+    if inner := images_beside_projections(path):
+        images = read(inner)
+        return replace(images, problems=(beside_sentence(path, inner), *images.problems))
     files, problems = _files(path)
     layout = find_layout([file.name for file in files])
     if layout is None:

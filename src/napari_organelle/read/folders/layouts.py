@@ -22,7 +22,7 @@ WELL = r"(?P<well>[A-P]\d{1,2})"
 UUID = r"(?:[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?"
 DYE = (
     r"DAPI|Hoechst|BFP|GFP|EGFP|mNeonGreen|mNeon|FITC|YFP|Venus|RFP|mCherry|tdTomato|mScarlet|TRITC|DsRed|"
-    r"TxRed|Cy3|Cy5|A(?:F|lexa)?\d{3}|\d{3}nm|BF|DIC|Brightfield|Phase|TL|Trans"
+    r"Orig(?:Blue|Green|Red|Yellow)|TxRed|Cy3|Cy5|A(?:F|lexa)?\d{3}|\d{3}nm|BF|DIC|Brightfield|Phase|TL|Trans"
 )
 
 PATTERNS = {

@@ -42,7 +42,7 @@ def read(path: Path) -> ImageSet:
     """
     if inner := images_beside_masks(path):
         images = read(inner)
-        return replace(images, problems=(_beside_sentence(path, inner), *images.problems))
+        return replace(images, problems=(beside_sentence(path, inner), *images.problems))
     files, problems = pictures(path)
     groups: dict[object, list[Path]] = {}
     errors = []
@@ -81,7 +81,13 @@ def images_beside_masks(path: Path) -> Path | None:
     return path / found[0] if len(found) == 1 and beside else None
 
 
-def _beside_sentence(path: Path, inner: Path) -> str:
+def images_beside_projections(path: Path) -> Path | None:
+    """The folder of images where a folder has just that and one of projections, and none of label images."""
+    folders = {entry.name.casefold() for entry in scan(path, ENOUGH) if is_folder(entry)}
+    return None if folders & set(MASKS) else images_beside_masks(path)
+
+
+def beside_sentence(path: Path, inner: Path) -> str:
     names = [entry.name for entry in scan(path) if is_folder(entry)]
     beside = [name for name in names if name.casefold() in MASKS]
     if beside:

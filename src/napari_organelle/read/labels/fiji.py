@@ -37,7 +37,8 @@ def read_rois(path: Path) -> tuple[list[Outline], list[str]]:
     others = Counter(roi.roitype.name.lower() for _, roi in rois if not _is_area(roi))
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in others.most_common())
     if not areas:
-        raise ReadError(f"{path}: expected outlines of objects; it holds {kinds or 'nothing'}")
+        broken = f" {'. '.join(notes)}" if notes else ""
+        raise ReadError(f"{path}: expected outlines of objects; it holds {kinds or 'none'}.{broken}")
     numbers = own_numbers([name for name, _ in areas])
     outlines = [_outline(roi, number, name) for (name, roi), number in zip(areas, numbers, strict=True)]
     return outlines, notes + ([f"{path}: {kinds} enclose no area and are left out"] if kinds else [])
