@@ -5,7 +5,7 @@
 
 Prints how often the 28 labels of the 2018 set occur and what binary accuracy it takes to answer "no" to all
 of them; then trains the notebook's recipe and the plugin's default one on the same real cells of five
-locations, judged by the same five folds of whole mosaics, two seeds each. Ten minutes on two cores.
+locations, judged by the same five folds of whole mosaics, two seeds each. Twenty minutes on two cores.
 """
 
 from __future__ import annotations
