@@ -21,7 +21,6 @@ import numpy as np
 from speeds.made import random_bundle, zarr_image
 from speeds.measure import Row, Setting
 
-from napari_organelle.distribute import split
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.run import LargeRun
 from napari_organelle.distribute.sources import find_sources
@@ -70,7 +69,7 @@ def rate(image: Path, bundle: ModelBundle, output: Path, count: int, kill: bool 
 
 def compare(side: int = 2048, repeats: int = 3) -> list[dict[str, Any]]:
     """Rates of this process, one worker, two, and two of which one is killed, in turn."""
-    split.TILES = PART
+    Tiles.part_size = PART
     ways = {"this process": (0, False), "1 worker": (1, False), "2 workers": (2, False)}
     ways["2 workers, one killed"] = (2, True)
     rates: dict[str, list[float]] = {name: [] for name in ways}
