@@ -170,3 +170,13 @@ def test_pixels_that_are_not_square_are_told_of_in_imagej_files(tmp_path: Path) 
     images = open_image_set(path)
     assert images.pixel_size_um is None
     assert "not square (0.1 x 0.2 um)" in images.problems[0]
+
+
+def test_tiffs_with_an_ending_that_says_nothing_open_in_a_folder(tmp_path: Path) -> None:
+    for name in ("a.dat", "b"):
+        tifffile.imwrite(tmp_path / "x.tif", PLANES[0])
+        (tmp_path / "x.tif").rename(tmp_path / name)
+    (tmp_path / "c.dat").write_bytes(b"no picture")
+    images = open_image_set(tmp_path)
+    assert images.items["item"].tolist() == ["a.dat", "b"]
+    assert "c.dat" in images.problems[0]

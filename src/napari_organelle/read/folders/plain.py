@@ -19,6 +19,8 @@ from napari_organelle.read.labels.beside import with_masks
 SHOWN = 3
 """Reasons that are given for images that are left out."""
 
+NO_ENDING = ("", ".dat")
+
 QUIET = re.compile(r"thumbs\.db|desktop\.ini", re.IGNORECASE)
 """Files that the system writes by itself."""
 
@@ -127,12 +129,12 @@ def pictures(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is named like an image, or begins as a TIFF does; or a folder is a Zarr."""
+    """Whether a file is named like an image, or without a telling ending begins as a TIFF; a Zarr is one."""
     if path.name.startswith("."):
         return False
     if path.name.lower().endswith(SUFFIXES):
         return not is_folder(path) or image_file.is_zarr(path)
-    return image_file.is_zarr(path) or (not path.suffix and is_tiff(path))
+    return image_file.is_zarr(path) or (path.suffix.lower() in NO_ENDING and is_tiff(path))
 
 
 def _kind(name: str) -> str:
