@@ -21,6 +21,9 @@ LAYOUTS: dict[str, Layout] = {"image": "whole", "slices": "whole", "tiles": "gri
 """How answers are drawn over the image; kinds that are not named here are drawn as points."""
 
 ROWS_AT_A_TIME = 1024
+CROPPED = 1.25
+"""Times the window's side from which an object's diameter leaves too much of it outside."""
+
 LARGEST_LABEL = 2**63 - 1
 MAX_NAMED = 5
 
@@ -71,7 +74,7 @@ class Regions:
     def doubt(self) -> str:
         """A sentence where windows are too small to hold the objects; ``""`` where fine, or not known."""
         window = int(np.median(self.windows[:, 3])) if len(self) else 0
-        if self.diameter is None or self.diameter <= window:
+        if self.diameter is None or self.diameter <= CROPPED * window:
             return ""
         return (
             f"the objects are about {self.diameter:.0f} px wide, and windows of {window} px hold a part of "
