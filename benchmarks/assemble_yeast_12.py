@@ -48,10 +48,10 @@ def held_out(results: dict[str, np.ndarray], name: str, views: str = "") -> Judg
         truth = results[f"truth/{kind}"]
         if kind.startswith("figure"):
             trials = [results[f"trial {trial}/{kind}{views}"] for trial in range(2)]
-            told = np.where((np.arange(len(truth)) % 2 == 0)[:, None], trials[1], trials[0])
+            answers = np.where((np.arange(len(truth)) % 2 == 0)[:, None], trials[1], trials[0])
         else:
-            told = results[f"{name}/{kind}{views}"]
-        judged[kind] = told, truth
+            answers = results[f"{name}/{kind}{views}"]
+        judged[kind] = answers, truth
     return judged
 
 
@@ -60,8 +60,8 @@ def fit_temperature(judged: Judged) -> float:
 
     def surprise(temperature: float) -> float:
         losses = []
-        for told, truth in judged.values():
-            likely = log_softmax(told / temperature, axis=1)
+        for answers, truth in judged.values():
+            likely = log_softmax(answers / temperature, axis=1)
             losses.append(-(likely[np.arange(len(truth)), truth] if truth[0] >= 0 else likely.mean(1)).mean())
         return float(np.mean(losses))
 
@@ -70,10 +70,10 @@ def fit_temperature(judged: Judged) -> float:
 
 def pooled(judged: Judged, temperature: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Confidence, whether right, and weight of every cell, such that kinds weigh the same."""
-    told = [softmax(logits / temperature, axis=1) for logits, _ in judged.values()]
-    right = [p.argmax(1) == truth for p, (_, truth) in zip(told, judged.values(), strict=True)]
+    answers = [softmax(logits / temperature, axis=1) for logits, _ in judged.values()]
+    right = [p.argmax(1) == truth for p, (_, truth) in zip(answers, judged.values(), strict=True)]
     weight = [np.full(len(r), 1 / len(r)) for r in right]
-    return np.concatenate([p.max(1) for p in told]), np.concatenate(right), np.concatenate(weight)
+    return np.concatenate([p.max(1) for p in answers]), np.concatenate(right), np.concatenate(weight)
 
 
 def threshold_at(confidence: np.ndarray, right: np.ndarray, weight: np.ndarray) -> float:
@@ -90,10 +90,10 @@ def threshold_at(confidence: np.ndarray, right: np.ndarray, weight: np.ndarray) 
 def print_table(judged: Judged, temperature: float, threshold: float) -> None:
     print("| cells | n | top-1 | top-2 | called | right, of those |\n|---|---|---|---|---|---|")
     for kind, (logits, truth) in judged.items():
-        told = softmax(logits / temperature, axis=1)
-        order = np.argsort(-told, axis=1)
+        answers = softmax(logits / temperature, axis=1)
+        order = np.argsort(-answers, axis=1)
         right, second = order[:, 0] == truth, order[:, 1] == truth
-        sure = told.max(1) >= threshold
+        sure = answers.max(1) >= threshold
         share = f"{right[sure].mean():.3f}" if sure.any() else "–"
         print(
             f"| {kind} | {len(truth)} | {right.mean():.3f} | {(right | second).mean():.3f} "
@@ -118,9 +118,9 @@ def draw_reliability(curves: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def spec_of(results: dict, report: dict, temperature: float, threshold: float) -> ModelSpec:
-    told = softmax(results["one view/simulated"] / temperature, axis=1)
+    answers = softmax(results["one view/simulated"] / temperature, axis=1)
     truth = np.eye(len(YEAST_CLASSES), dtype=bool)[results["truth/simulated"]]
-    scores = score(Answers(truth, told, YEAST_CLASSES, "single", np.array([threshold])))
+    scores = score(Answers(truth, answers, YEAST_CLASSES, "single", np.array([threshold])))
     return ModelSpec(
         name="yeast-12",
         classes=colour_classes(YEAST_CLASSES),

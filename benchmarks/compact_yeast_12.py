@@ -141,11 +141,11 @@ def spec_of(teacher: ModelSpec, judged: Judged, seconds: float) -> ModelSpec:
     threshold = threshold_at(*pooled(real, temperature))
     print(f"\ntemperature {temperature:.2f}, threshold {threshold}")
     print_table(judged, temperature, threshold)
-    told, truth = judged["simulated"]
+    predicted, truth = judged["simulated"]
     scores = score(
         Answers(
             np.eye(CLASSES, dtype=bool)[truth],
-            softmax(told / temperature, axis=1),
+            softmax(predicted / temperature, axis=1),
             YEAST_CLASSES,
             "single",
             np.array([threshold]),

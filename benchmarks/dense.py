@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from speeds.made import CHANNELS, random_bundle, zarr_image
 from speeds.measure import Row, Setting
+from speeds.synthetic import CHANNELS, random_bundle, zarr_image
 from train_hpa_stain import PIXEL_SIZE_UM
 
 from napari_organelle.model.bundle import ModelBundle, open_bundle

@@ -202,8 +202,8 @@ def print_table(bundle: ModelBundle, data: Path, real: Pictures, domain: Domain,
     own = {"CyCLoPS": genes, "nuclei": real["nuclei"], "autofluorescent": real["autofluorescent"]}
     own |= {f"CyCLoPS, starved to {count} photons": starved(genes, count) for count in PHOTONS}
     for kind, crops in {**own, **judged_others(data)}.items():
-        told = [flagged(domain, run(inputs(bundle, crops, alone=alone))) for alone in (False, True)]
-        print(f"| {kind} | {' '.join(told)}", flush=True)
+        predicted = [flagged(domain, run(inputs(bundle, crops, alone=alone))) for alone in (False, True)]
+        print(f"| {kind} | {' '.join(predicted)}", flush=True)
 
 
 def main() -> None:
@@ -227,8 +227,11 @@ def main() -> None:
     domain = fit(features, is_own)
     figure = inputs(bundle, real["figure"][..., 4:-4, 4:-4])
     seen_by = [fit(features[half != trial], is_own[half != trial]) for trial in (0, 1)]
-    told = [seen_by[trial].excess(run(figure[trial::2])) > 0 for trial in (0, 1)]
-    print(f"{len(own)} pictures of training, {len(others)} others; figure cells: {np.mean(told):.3f} unlike")
+    predicted = [seen_by[trial].excess(run(figure[trial::2])) > 0 for trial in (0, 1)]
+    print(
+        f"{len(own)} pictures of training, {len(others)} others; "
+        f"figure cells: {np.mean(predicted):.3f} unlike"
+    )
     extras = {name: bundle.extra(name) for name in bundle.extras} | {DOMAIN_FILE: domain.arrays()}
     save_bundle(args.output, bundle.spec, bundle.weights(), extras=extras, overwrite=True)
     print_table(bundle, args.data, real, domain, run)

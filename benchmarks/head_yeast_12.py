@@ -133,9 +133,9 @@ def save(
     threshold = threshold_at(*curve)
     print(f"\ntemperature {temperature:.2f}, threshold {threshold}")
     print_table(judged, temperature, threshold)
-    told = softmax(results["final/simulated"] / temperature, axis=1)
+    predicted = softmax(results["final/simulated"] / temperature, axis=1)
     truth = np.eye(CLASSES, dtype=bool)[results["truth/simulated"]]
-    scores = score(Answers(truth, told, YEAST_CLASSES, "single", np.array([threshold])))
+    scores = score(Answers(truth, predicted, YEAST_CLASSES, "single", np.array([threshold])))
     provenance = dict(bundle.spec.provenance) | {
         "judged_on": f"{HELD} simulated crops, seed 999",
         "head": f"{SIMULATED} simulated crops and {TURNS} views of 24 real cells, 240 more: head_yeast_12.py",

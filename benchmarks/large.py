@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 from PIL import Image
-from speeds.made import random_bundle
 from speeds.measure import PeakMemory
+from speeds.synthetic import random_bundle
 
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.run import LargeRun, survey

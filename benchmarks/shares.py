@@ -102,9 +102,9 @@ def stages(bundle: ModelBundle, folder: Path, output: Path) -> dict[str, float]:
     answer = answering(model, size)
     answer(batches[:1])
     seconds["network"], _ = timed(lambda: answer(batches))
-    told = collect(predict(bundle, images, regions, channels, device=DEVICE), regions, bundle)
+    answers = collect(predict(bundle, images, regions, channels, device=DEVICE), regions, bundle)
     threshold = np.array(bundle.spec.thresholds)
-    seconds["write"], _ = timed(lambda: write_tables([results_table(told, images, threshold)], output))
+    seconds["write"], _ = timed(lambda: write_tables([results_table(answers, images, threshold)], output))
     return seconds | {"cells": len(regions)}
 
 
@@ -161,9 +161,10 @@ def main() -> None:
         done.append(row)
         parts = {name: row[name] for name in ("read", "find cells", "prepare", "network", "write")}
         total = sum(parts.values())
-        told = ", ".join(f"{name} {seconds / total:.2f}" for name, seconds in parts.items())
+        shares = ", ".join(f"{name} {seconds / total:.2f}" for name, seconds in parts.items())
         print(
-            f"{row['fields']}, {row['model']}, {row['cells']} cells: {told}; {total / FIELDS:.2f} s a field; "
+            f"{row['fields']}, {row['model']}, {row['cells']} cells: {shares}; "
+            f"{total / FIELDS:.2f} s a field; "
             f"the run {row['run'] / FIELDS:.2f} s of processor time a field, {row['wall'] / FIELDS:.2f} s",
             flush=True,
         )

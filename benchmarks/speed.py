@@ -71,8 +71,8 @@ def main() -> None:
     seconds = round(time.monotonic() - started)
     print(f"{seconds} s")
     if args.json:
-        told = {"machine": machine(), "seconds": seconds, "rows": [asdict(row) for row in rows]}
-        args.json.write_text(json.dumps(told, indent=1))
+        report = {"machine": machine(), "seconds": seconds, "rows": [asdict(row) for row in rows]}
+        args.json.write_text(json.dumps(report, indent=1))
 
 
 if __name__ == "__main__":

@@ -62,10 +62,10 @@ def commands(folder: Path) -> dict[str, list[str]]:
 def imports(command: list[str], source: Path) -> list[tuple[str, int]]:
     """The packages whose import takes longest, in milliseconds with all that they import."""
     timed = [sys.executable, "-X", "importtime", *command[1:]]
-    told = subprocess.run(
+    completed = subprocess.run(
         timed, env={**os.environ, "PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
     )
-    rows = [line.split("|") for line in told.stderr.splitlines() if line.startswith("import time:")]
+    rows = [line.split("|") for line in completed.stderr.splitlines() if line.startswith("import time:")]
     packages = {name.strip(): int(total) // 1000 for _, total, name in rows if total.strip().isdigit()}
     top = {
         name: value

@@ -133,8 +133,8 @@ def curve(stage: HeadStage, sets: Sets) -> dict[int, dict[str, float]]:
         progress, row = Progress(), right.setdefault(count, {name: [] for name in sets})
         for _ in stage.fit(f"lesson {index}", taught, held, progress, keep_last=True):
             pass
-        told = {"figure": held} | (others if count == 1 or index % 4 == 0 else {})
-        for name, rows in told.items():
+        answers = {"figure": held} | (others if count == 1 or index % 4 == 0 else {})
+        for name, rows in answers.items():
             row[name] += (stage.logits(rows, progress).argmax(axis=1) == truth[rows]).tolist()
     return {count: {name: float(np.mean(each)) for name, each in row.items()} for count, row in right.items()}
 

@@ -98,26 +98,26 @@ def texture(examples: Examples) -> np.ndarray:
 def baseline(features: np.ndarray, result: TrainingResult) -> np.ndarray:
     """Probabilities of held-out windows by logistic regression on texture, in the same folds."""
     made, truth = result.training_set, result.training_set.targets.argmax(axis=1)
-    told = np.zeros((len(truth), len(made.classes)))
+    predicted = np.zeros((len(truth), len(made.classes)))
     for held in made.folds:
         rest = np.setdiff1d(made.train, held)
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(
             features[rest], truth[rest]
         )
-        told[held] = model.predict_proba(features[held])
-    return told
+        predicted[held] = model.predict_proba(features[held])
+    return predicted
 
 
-def by_image(told: np.ndarray, result: TrainingResult) -> dict[str, float]:
+def by_image(predicted: np.ndarray, result: TrainingResult) -> dict[str, float]:
     """Macro F1 of windows of each size, and of images by the mean of their windows."""
     made, truth = result.training_set, result.training_set.targets.argmax(axis=1)
     sizes, items = made.examples.windows[:, 3], made.examples.windows[:, 0]
     scores = {
-        f"{size} px": f1_score(truth[sizes == size], told[sizes == size].argmax(axis=1), average="macro")
+        f"{size} px": f1_score(truth[sizes == size], predicted[sizes == size].argmax(axis=1), average="macro")
         for size in SIZES
     }
     names, first = np.unique(items, return_index=True)
-    mean = np.array([told[items == name].mean(axis=0) for name in names])
+    mean = np.array([predicted[items == name].mean(axis=0) for name in names])
     return scores | {"mean of windows": f1_score(truth[first], mean.argmax(axis=1), average="macro")}
 
 
@@ -137,12 +137,13 @@ def judge_elsewhere(bundle: ModelBundle, folder: Path) -> None:
                 collect(predict(bundle, images, each, channel_map), each, bundle).probabilities
                 for each in (one, tiles)
             ]
-            told = [
+            predicted = [
                 f"{bundle.spec.class_names[a.mean(axis=0).argmax()]} ({a.mean(axis=0).max():.2f})"
                 for a in answers
             ]
             print(
-                f"{folder}, {images.items['item'].iloc[item]}, {name}: whole {told[0]}, tiles {told[1]}",
+                f"{folder}, {images.items['item'].iloc[item]}, {name}: "
+                f"whole {predicted[0]}, tiles {predicted[1]}",
                 flush=True,
             )
 
@@ -169,9 +170,9 @@ def main() -> None:
         )
         result = follow(plan, examples)
         assert result is not None
-        told = np.zeros_like(result.probabilities)
-        told[result.held_out.rows] = result.probabilities
-        tables["hpa-stain"].append(by_image(told, result))
+        predicted = np.zeros_like(result.probabilities)
+        predicted[result.held_out.rows] = result.probabilities
+        tables["hpa-stain"].append(by_image(predicted, result))
         tables["LBP + logistic regression"].append(
             by_image(baseline(features[_rows(examples, result)], result), result)
         )

@@ -102,8 +102,8 @@ def make_batch(stage: Stage, step: int) -> tuple[Any, np.ndarray]:
     chosen = np.concatenate(labels)
     images, visible = random_input(np.concatenate(raw), rng)
     truth = np.eye(CLASSES, dtype=np.float32)[chosen] * (chosen >= 0)[:, None]
-    told = (visible * (chosen >= 0))[:, None] * (1 - SMOOTHING)
-    return images, (truth * told + (1 - told) / CLASSES).astype(np.float32)
+    answers = (visible * (chosen >= 0))[:, None] * (1 - SMOOTHING)
+    return images, (truth * answers + (1 - answers) / CLASSES).astype(np.float32)
 
 
 def fit(network: Any, stage: Stage, retarget: Callable[[Any, np.ndarray], np.ndarray] | None = None) -> dict:
@@ -175,10 +175,10 @@ def judge(name: str, network: Any, sets: dict, results: dict, views: bool) -> No
     """Keep the logits of each set, and print accuracy."""
     line = []
     for kind, (images, truth) in sets.items():
-        told = results[f"{name}/{kind}"] = logits(network, images)
+        answers = results[f"{name}/{kind}"] = logits(network, images)
         if views and kind != "simulated":
             results[f"{name}/{kind}/8"] = eight(network, images)
-        line.append(f"{kind} {(told.argmax(1) == truth).mean():.3f}")
+        line.append(f"{kind} {(answers.argmax(1) == truth).mean():.3f}")
     print(f"{name}: " + ", ".join(line), flush=True)
 
 
@@ -255,8 +255,10 @@ def main() -> None:
     assign_weights(teacher, read_weights(large))
 
     def from_eight(images: Any, truth: np.ndarray) -> np.ndarray:
-        told = [softmax(np.asarray(teacher.predict_on_batch(v), np.float64), axis=1) for v in turned(images)]
-        return np.mean(told, axis=0).astype(np.float32)
+        answers = [
+            softmax(np.asarray(teacher.predict_on_batch(v), np.float64), axis=1) for v in turned(images)
+        ]
+        return np.mean(answers, axis=0).astype(np.float32)
 
     report["one view"] = fit(large, stage("one view", every, 3e-5, half=False), from_eight)
     judge("one view", large, sets, results, views=False)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from speeds.made import random_bundle, zarr_image
 from speeds.measure import Row, Setting
+from speeds.synthetic import random_bundle, zarr_image
 
 from napari_organelle.distribute.options import PartOptions
 from napari_organelle.distribute.run import LargeRun

@@ -63,12 +63,12 @@ class Judge:
         batches = predict(self.bundle, images, regions, channels, device=device)
         return collect(batches, regions, self.bundle).probabilities
 
-    def row(self, name: str, told: np.ndarray, truth: np.ndarray) -> str:
+    def row(self, name: str, predicted: np.ndarray, truth: np.ndarray) -> str:
         """A line of the card's table."""
-        order = np.argsort(-told, axis=1)
+        order = np.argsort(-predicted, axis=1)
         right = order[:, 0] == truth
         second = right | (order[:, 1] == truth)
-        sure = told.max(axis=1) >= self.threshold
+        sure = predicted.max(axis=1) >= self.threshold
         low, high = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
         trivial = np.bincount(truth).max() / len(truth)
         return (
@@ -76,9 +76,9 @@ class Judge:
             f"| {sure.mean():.3f} | {right[sure].mean():.3f} | {trivial:.3f} |"
         )
 
-    def unsure(self, name: str, told: np.ndarray) -> str:
-        share = (told.max(axis=1) < self.threshold).mean()
-        return f"| {name} | {len(told)} | {share:.3f} |"
+    def unsure(self, name: str, predicted: np.ndarray) -> str:
+        share = (predicted.max(axis=1) < self.threshold).mean()
+        return f"| {name} | {len(predicted)} | {share:.3f} |"
 
 
 def cyclops(data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -119,14 +119,14 @@ def human_tiles(judge: Judge, data: Path) -> Iterator[tuple[str, np.ndarray]]:
         channels = ChannelMap(YEAST_SLOTS, tuple(guessed[slot.name] for slot in YEAST_SLOTS), names)
         sizes = images.items[["height", "width"]].to_numpy()
         regions = tile_regions(sizes, judge.bundle.spec.pixels.window_px, 128)
-        told = collect(predict(judge.bundle, images, regions, channels), regions, judge.bundle)
-        yield folder, told.probabilities[told.answered()]
+        predicted = collect(predict(judge.bundle, images, regions, channels), regions, judge.bundle)
+        yield folder, predicted.probabilities[predicted.answered()]
 
 
-def coverage(told: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def coverage(predicted: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Share of cells that are called, and of these that are right, from the surest call on."""
-    order = np.argsort(-told.max(axis=1))
-    right = (told.argmax(axis=1) == truth)[order]
+    order = np.argsort(-predicted.max(axis=1))
+    right = (predicted.argmax(axis=1) == truth)[order]
     count = np.arange(1, len(right) + 1)
     return count / len(right), np.cumsum(right) / count
 
@@ -134,11 +134,11 @@ def coverage(told: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def draw_coverage(sets: dict[str, tuple[np.ndarray, np.ndarray]], threshold: float, file: Path) -> None:
     figure = Figure(figsize=(5.5, 4), layout="constrained", dpi=110)
     axes = figure.subplots()
-    for name, (told, truth) in sets.items():
-        share, right = coverage(told, truth)
+    for name, (predicted, truth) in sets.items():
+        share, right = coverage(predicted, truth)
         first = max(1, len(share) // 50)
         (line,) = axes.plot(share[first:], right[first:], label=name)
-        called = float((told.max(axis=1) >= threshold).mean())
+        called = float((predicted.max(axis=1) >= threshold).mean())
         axes.plot(called, np.interp(called, share, right), "o", color=line.get_color())
     axes.set(
         xlabel="share of cells that are called", ylabel="share of these that are right", ylim=(0.4, 1.01)
@@ -147,10 +147,10 @@ def draw_coverage(sets: dict[str, tuple[np.ndarray, np.ndarray]], threshold: flo
     figure.savefig(file)
 
 
-def draw_confusion(told: np.ndarray, truth: np.ndarray, title: str, file: Path) -> None:
+def draw_confusion(predicted: np.ndarray, truth: np.ndarray, title: str, file: Path) -> None:
     """Rows: truth; columns: calls; each row sums to 1."""
     shares = np.zeros((len(YEAST_CLASSES),) * 2)
-    np.add.at(shares, (truth, told.argmax(axis=1)), 1)
+    np.add.at(shares, (truth, predicted.argmax(axis=1)), 1)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(6.5, 5.8), layout="constrained", dpi=110)
     axes = figure.subplots()
@@ -193,8 +193,8 @@ def print_simulated(judge: Judge) -> Told:
     began = time.perf_counter()
     held = simulate_crops(HELD_OUT[1], seed=HELD_OUT[0])
     print(f"({HELD_OUT[1] / (time.perf_counter() - began):.0f} crops/s simulated by one core)\n\n{HEADER}")
-    told = judge.probabilities(held.pixels)
-    print(judge.row("simulated", told, held.labels))
+    predicted = judge.probabilities(held.pixels)
+    print(judge.row("simulated", predicted, held.labels))
     alone = judge.probabilities(held.pixels, cytosol=False)
     print(judge.row("simulated, protein alone", alone, held.labels))
     bright = np.clip(held.pixels.astype(float) * 3, 0, 255).astype(np.uint8)
@@ -205,7 +205,7 @@ def print_simulated(judge: Judge) -> Told:
         )
         name = f"simulated, {PIXEL_SIZE_UM * factor:.2f} µm a pixel"
         print(judge.row(name, judge.probabilities(other.pixels), other.labels))
-    return told, held.labels
+    return predicted, held.labels
 
 
 def print_real(judge: Judge, data: Path) -> Told:

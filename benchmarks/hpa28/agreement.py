@@ -28,10 +28,12 @@ def main() -> None:
         for _ in range(args.cells):
             picture = photograph(rng, stain(rng, cells[rng.integers(len(cells))], [location])[0])
             pictures.append(picture.repeat(2, axis=1).repeat(2, axis=2)[[2, 1, 0, 3]])
-        told = teach(teacher, pictures)
+        answers = teach(teacher, pictures)
         own = [place for place, covered in enumerate(IN_2018) if location in covered]
-        first = np.isin(told.argmax(axis=1), own).mean() if own else np.nan
-        top = [f"{TEACHER_CLASSES[k]} {told[:, k].mean():.2f}" for k in np.argsort(-told.mean(axis=0))[:3]]
+        first = np.isin(answers.argmax(axis=1), own).mean() if own else np.nan
+        top = [
+            f"{TEACHER_CLASSES[k]} {answers[:, k].mean():.2f}" for k in np.argsort(-answers.mean(axis=0))[:3]
+        ]
         print(f"| {name} | {first:.2f} | {', '.join(top)} |", flush=True)
 
 

@@ -78,12 +78,12 @@ class Judge:
             self.model = load(save_bundle(Path(folder) / "plain.organelle", spec, weights), "auto")
 
     def logits(self, windows: Sequence[np.ndarray]) -> np.ndarray:
-        told = []
+        predicted = []
         for start in range(0, len(windows), BATCH):
             x = network_input(windows[start : start + BATCH], PLAN)
             full = np.concatenate([x, np.zeros((BATCH - len(x), *x.shape[1:]), np.float32)])
-            told.append(self.model.probabilities(full)[: len(x)])
-        return logit(np.clip(np.concatenate(told).astype(float), 1e-7, 1 - 1e-7))
+            predicted.append(self.model.probabilities(full)[: len(x)])
+        return logit(np.clip(np.concatenate(predicted).astype(float), 1e-7, 1 - 1e-7))
 
 
 class Held:
@@ -129,10 +129,10 @@ class Held:
         )
 
 
-def mean_ap(told: np.ndarray, truth: np.ndarray) -> tuple[float, dict[str, float]]:
+def mean_ap(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, dict[str, float]]:
     """Over the locations that are there, and each one's."""
     each = {
-        NAMES[k]: float(average_precision_score(truth[:, k], told[:, k]))
+        NAMES[k]: float(average_precision_score(truth[:, k], predicted[:, k]))
         for k in range(len(NAMES))
         if truth[:, k].any()
     }
@@ -151,15 +151,15 @@ def judge_real(judge: Judge, held: Held) -> dict[str, object]:
     five, figures = np.unique(held.target), {}
     truth = np.eye(len(NAMES), dtype=bool)[held.target]
     for name, (factor, lost) in CONDITIONS.items():
-        told = probabilities(judge.logits([zoom(cell, factor, lost) for cell in held.cells]), "multi")
-        hits = int((five[told[:, five].argmax(1)] == held.target).sum())
+        predicted = probabilities(judge.logits([zoom(cell, factor, lost) for cell in held.cells]), "multi")
+        hits = int((five[predicted[:, five].argmax(1)] == held.target).sum())
         figures[f"cells, {name}"] = {
-            "top-1 of 5": round(hits / len(told), 3),
-            "interval": [round(v, 3) for v in wilson(hits, len(told))],
-            "top-1 of 28": round(float((told.argmax(1) == held.target).mean()), 3),
-            "mean AP of 5": round(mean_ap(told[:, :], truth)[0], 3),
+            "top-1 of 5": round(hits / len(predicted), 3),
+            "interval": [round(v, 3) for v in wilson(hits, len(predicted))],
+            "top-1 of 28": round(float((predicted.argmax(1) == held.target).mean()), 3),
+            "mean AP of 5": round(mean_ap(predicted[:, :], truth)[0], 3),
             "by location": {
-                NAMES[k]: round(float((told[held.target == k].argmax(1) == k).mean()), 2) for k in five
+                NAMES[k]: round(float((predicted[held.target == k].argmax(1) == k).mean()), 2) for k in five
             },
         }
     own = {k: next(t for t, covered in enumerate(IN_2018) if k in covered) for k in five}

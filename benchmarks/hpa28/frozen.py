@@ -54,9 +54,9 @@ def fit_head(network: Vgg, features: Tensor, truth: Tensor, end: float) -> int:
             return step
         optimizer.param_groups[0]["lr"] = 1e-3 * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
         rows = torch.randint(len(x), (256,))
-        told = network.logits(drop(F.relu(network.dense_1(drop(x[rows])))))
+        answers = network.logits(drop(F.relu(network.dense_1(drop(x[rows])))))
         optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(told, truth[rows]).backward()
+        F.binary_cross_entropy_with_logits(answers, truth[rows]).backward()
         optimizer.step()
     return STEPS
 

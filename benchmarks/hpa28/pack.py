@@ -95,8 +95,8 @@ def main() -> None:
     args = parser.parse_args()
     tiles, table = mosaics(args.data)
     teacher = load_teacher(args.data / "gapnet_pl" / "weights.npz")
-    told = teach(teacher, (tile[[2, 1, 0, 3]] for tile in tiles), batch=8)
-    stored = {"teacher": told.astype(np.float16), "target": table.target.to_numpy(np.int16)}
+    predicted = teach(teacher, (tile[[2, 1, 0, 3]] for tile in tiles), batch=8)
+    stored = {"teacher": predicted.astype(np.float16), "target": table.target.to_numpy(np.int16)}
     stored["mosaic"] = table.mosaic.to_numpy(str)
     for row, tile in enumerate(tiles):
         stored[f"cell{row:04d}"] = jpeg(np.concatenate(list(cut_cell(tile))))
@@ -107,7 +107,7 @@ def main() -> None:
         names.append(f"{name} {' '.join(map(str, targets))}")
     stored["fields"] = np.array(names)
     np.savez(args.output, **stored)
-    hits = told.argmax(axis=1)
+    hits = predicted.argmax(axis=1)
     print(f"{len(tiles)} cells, {len(names)} fields; the teacher's calls: {np.bincount(hits, minlength=13)}")
 
 

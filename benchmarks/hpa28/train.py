@@ -122,17 +122,17 @@ class Real:
                     decode(real[n]) if n in real.files else np.zeros((512, 512), np.uint8) for n in names
                 ]
                 fields.append(np.stack(planes))
-        told = np.zeros((len(cells), len(NAMES)), np.float32)
+        answers = np.zeros((len(cells), len(NAMES)), np.float32)
         for column, location in TEACHER.items():
-            told[:, location] = 0.5 * teacher[:, column]
-        told[np.arange(len(cells)), self.target] = 0.95
-        self.cells, self.told = torch.from_numpy(cells).to(device), torch.from_numpy(told).to(device)
+            answers[:, location] = 0.5 * teacher[:, column]
+        answers[np.arange(len(cells)), self.target] = 0.95
+        self.cells, self.answers = torch.from_numpy(cells).to(device), torch.from_numpy(answers).to(device)
         self.train, self.held = np.flatnonzero(~held), np.flatnonzero(held)
         self._split_fields(np.stack(fields), listed, fold, device)
 
     def _split_fields(self, fields: np.ndarray, listed: list[str], fold: int, device: str) -> None:
         """Every stain of a field becomes a picture of its own, in the protein's slot."""
-        pictures, told, held, kind = [], [], [], []
+        pictures, answers, held, kind = [], [], [], []
         seen = [0] * 4
         for planes, line in zip(fields, listed, strict=True):
             there = [stain for stain in range(4) if planes[stain].any()]
@@ -144,13 +144,13 @@ class Real:
                     truth[STAIN_OF[stain]] = 1
                     picture[1], picture[stain] = planes[stain], 0
                 pictures.append(picture)
-                told.append(truth)
+                answers.append(truth)
                 held.append(len(there) == 4 or seen[stain] % 5 == fold)
                 kind.append(stain)
                 seen[stain] += len(there) < 4
-        self.fields, self.field_told = (
+        self.fields, self.field_answers = (
             torch.from_numpy(np.stack(pictures)).to(device),
-            torch.from_numpy(np.stack(told)).to(device),
+            torch.from_numpy(np.stack(answers)).to(device),
         )
         self.field_kind = np.array(kind)
         self.field_train, self.field_held = np.flatnonzero(~np.array(held)), np.flatnonzero(held)
@@ -220,7 +220,7 @@ class Composites:
     def __init__(self, pack: Path, fold: int, seed: int, count: int, workers: int, device: str) -> None:
         self.pool = multiprocessing.get_context("spawn").Pool(workers)
         self.pictures = torch.empty(count, 4, SIDE, SIDE, dtype=torch.uint8, device=device)
-        self.told = torch.empty(count, len(NAMES), device=device)
+        self.answers = torch.empty(count, len(NAMES), device=device)
         tasks = ((pack, fold, seed, number) for number in range(count // 84 + 1))
         self.parts: Iterator = self.pool.imap(make_part, tasks)
         self.filled = 0
@@ -229,13 +229,13 @@ class Composites:
         """Put finished parts on the device."""
         while self.filled < len(self.pictures):
             try:
-                pictures, told = self.parts.next(None if wait else 0.0)
+                pictures, answers = self.parts.next(None if wait else 0.0)
             except (multiprocessing.TimeoutError, StopIteration):
                 return
             number = min(len(pictures), len(self.pictures) - self.filled)
             there = slice(self.filled, self.filled + number)
             self.pictures[there] = torch.from_numpy(pictures[:number])
-            self.told[there] = torch.from_numpy(told[:number].astype(np.float32))
+            self.answers[there] = torch.from_numpy(answers[:number].astype(np.float32))
             self.filled += number
             if wait and self.filled >= 84 * 6:
                 return
@@ -245,7 +245,7 @@ def batch(
     made: Composites, real: Real, size: int, rng: torch.Generator, pick: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """(B, 3, 144, 144) and (B, 28)."""
-    device = made.told.device
+    device = made.answers.device
 
     def shares(count: int, low: float, high: float) -> Tensor:
         return torch.exp(torch.rand(count, generator=rng, device=device) * np.log(high / low) + np.log(low))
@@ -254,10 +254,10 @@ def batch(
     parts.append(size - sum(parts))
     rows = torch.from_numpy(pick.integers(made.filled, size=parts[0])).to(device)
     looks = [look(made.pictures[rows], shares(parts[0], 0.5, 1.5), rng)]
-    told = [made.told[rows] * 0.96 + 0.005]
+    answers = [made.answers[rows] * 0.96 + 0.005]
     rows = torch.from_numpy(pick.choice(_even(real), parts[1])).to(device)
     looks.append(look(real.cells[rows], shares(parts[1], 0.5, 2.0), rng))
-    told.append(real.told[rows])
+    answers.append(real.answers[rows])
     rows = torch.from_numpy(pick.choice(real.train, parts[2])).to(device)
     cells, truth = real.cells[rows].clone(), torch.zeros(parts[2], len(NAMES), device=device)
     for place, stain in enumerate(pick.choice([0, 2, 3], parts[2])):
@@ -266,11 +266,11 @@ def batch(
         if pick.random() < 0.7:
             cells[place, int(stain)] = 0
     looks.append(look(cells, shares(parts[2], 0.5, 2.0), rng))
-    told.append(truth)
+    answers.append(truth)
     rows = torch.from_numpy(pick.choice(real.field_train, parts[3])).to(device)
     looks.append(look(real.fields[rows], shares(parts[3], 0.3, 1.1), rng))
-    told.append(real.field_told[rows] * 0.97)
-    return to_rgb(stretch(disturb(torch.cat(looks), rng))), torch.cat(told)
+    answers.append(real.field_answers[rows] * 0.97)
+    return to_rgb(stretch(disturb(torch.cat(looks), rng))), torch.cat(answers)
 
 
 def _even(real: Real) -> np.ndarray:
@@ -284,20 +284,20 @@ def _even(real: Real) -> np.ndarray:
 def answer(network: Vgg, pictures: Tensor, share: float = 1.0, lost: tuple[int, ...] = ()) -> np.ndarray:
     """(N, 28) probabilities."""
     network.eval()
-    told = []
+    answers = []
     for some in pictures.split(64):
         x = look(some, torch.full((len(some),), share, device=some.device), None, whole=True)
         x[:, list(lost)] = 0
-        told.append(torch.sigmoid(network(to_rgb(stretch(x)))).cpu().numpy())
+        answers.append(torch.sigmoid(network(to_rgb(stretch(x)))).cpu().numpy())
     network.train()
-    return np.concatenate(told)
+    return np.concatenate(answers)
 
 
-def average_precision(told: np.ndarray, truth: np.ndarray) -> float:
+def average_precision(answers: np.ndarray, truth: np.ndarray) -> float:
     """Area under precision against recall."""
-    order = np.argsort(-told, kind="stable")
+    order = np.argsort(-answers, kind="stable")
     hits = truth[order].cumsum()
-    return float((hits / np.arange(1, len(told) + 1))[truth[order] > 0].mean())
+    return float((hits / np.arange(1, len(answers) + 1))[truth[order] > 0].mean())
 
 
 def judge(network: Vgg, real: Real, made: Composites) -> dict[str, float]:
@@ -309,19 +309,19 @@ def judge(network: Vgg, real: Real, made: Composites) -> dict[str, float]:
         ("cells", 1.0, ()), ("cells x2", 0.5, ()), ("cells /2", 2.0, ()), ("cells, no ER", 1.0, (3,)),
         ("cells, nucleus only", 1.0, (0, 3)), ("cells, protein alone", 1.0, (0, 2, 3)),
     ):  # fmt: skip
-        told = answer(network, cells, share, lost)
-        figures[name] = float((five[told[:, five].argmax(1)] == truth).mean())
+        answers = answer(network, cells, share, lost)
+        figures[name] = float((five[answers[:, five].argmax(1)] == truth).mean())
         if name == "cells":
-            figures["cells, all 28"] = float((told.argmax(1) == truth).mean())
+            figures["cells, all 28"] = float((answers.argmax(1) == truth).mean())
             figures["cells, mean AP of 5"] = float(
-                np.mean([average_precision(told[:, c], truth == c) for c in five])
+                np.mean([average_precision(answers[:, c], truth == c) for c in five])
             )
     rows = real.field_held
-    told = answer(network, real.fields[torch.from_numpy(rows).to(real.cells.device)])
-    names = real.field_told[torch.from_numpy(rows).to(real.cells.device)].cpu().numpy()
+    answers = answer(network, real.fields[torch.from_numpy(rows).to(real.cells.device)])
+    names = real.field_answers[torch.from_numpy(rows).to(real.cells.device)].cpu().numpy()
     for kind, title in ((1, "protein fields"), (0, "microtubules"), (2, "nuclei"), (3, "ER")):
         of = real.field_kind[rows] == kind
-        figures[f"{title}, top-1 right"] = float(names[of, told[of].argmax(1)].mean())
+        figures[f"{title}, top-1 right"] = float(names[of, answers[of].argmax(1)].mean())
     return {name: round(value, 3) for name, value in figures.items()}
 
 
@@ -369,9 +369,9 @@ def main() -> None:  # noqa: PLR0915
         if step % 10 == 0:
             made.take(wait=False)
         images, truth = batch(made, real, args.batch, rng, pick)
-        told = full(images)
-        own = F.binary_cross_entropy_with_logits(told, truth)
-        taught = 0.4 * truth + 0.6 * torch.sigmoid(told.detach()) if done > 0.15 else truth
+        answers = full(images)
+        own = F.binary_cross_entropy_with_logits(answers, truth)
+        taught = 0.4 * truth + 0.6 * torch.sigmoid(answers.detach()) if done > 0.15 else truth
         other = F.binary_cross_entropy_with_logits(compact(images), taught)
         optimizer.zero_grad(set_to_none=True)
         (own + other).backward()

@@ -8,8 +8,8 @@ from dataclasses import replace
 from napari_organelle.model.predict import predict
 from napari_organelle.prepare.regions import Regions, slice_regions, tile_regions
 from napari_organelle.read.image_set import ImageSet
-from speeds.made import CHANNELS, made_image, made_items, random_bundle
 from speeds.measure import PeakMemory, Row, Setting
+from speeds.synthetic import CHANNELS, made_image, made_items, random_bundle
 
 SIDES = (1024, 4096, 16384, 65536)
 TILE = 128

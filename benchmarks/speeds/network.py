@@ -17,8 +17,8 @@ from napari_organelle.prepare.channels import ChannelMap, bind_channels
 from napari_organelle.prepare.regions import Regions, slice_regions, tile_regions
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.read.open import open_image_set
-from speeds.made import random_bundle
 from speeds.measure import Rate, Row, Setting, Work, compared, interleave
+from speeds.synthetic import random_bundle
 
 PRODUCT_SIDES = (1024, 1536, 2048)
 SIDES = (64, 224)

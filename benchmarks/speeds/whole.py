@@ -27,8 +27,8 @@ from napari_organelle.train.features import (
     compute_features,
     weights_hash,
 )
-from speeds.made import CHANNELS, png_pairs, random_bundle, zarr_image
 from speeds.measure import Rate, Row, Setting, Work, compared, interleave, rate
+from speeds.synthetic import CHANNELS, png_pairs, random_bundle, zarr_image
 
 IMAGE_SIDE, TILE, ITEMS = 4096, 64, 10_000
 SECONDS, LEAST = 4, 512

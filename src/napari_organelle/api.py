@@ -100,16 +100,16 @@ def classify(
     bundle = model if isinstance(model, ModelBundle) else open_bundle(model)
     channel_map = _bound(bundle, image_set, channels)
     plan = (regions or Images()).sized(bundle.spec.pixels.window_for(image_set.pixel_size_um))
-    made = plan.make(image_set, channels=channel_map)
+    windows = plan.make(image_set, channels=channel_map)
     batches = []
     for batch in predict_regions(
-        bundle, image_set, made, channel_map, device=device, batch_size=batch_size, dense=plan.is_dense
+        bundle, image_set, windows, channel_map, device=device, batch_size=batch_size, dense=plan.is_dense
     ):
         batches.append(batch)
-    prediction = collect(batches, made, bundle)
-    notes = [*made.notes, made.doubt, *notes_of(batches)]
+    prediction = collect(batches, windows, bundle)
+    notes = [*windows.notes, windows.doubt, *notes_of(batches)]
     if prediction.unlike is not None:
-        notes.append(unlike_note(int(prediction.unlike.sum()), len(made), bundle.spec.name))
+        notes.append(unlike_note(int(prediction.unlike.sum()), len(windows), bundle.spec.name))
     notes += [batch.agreement.note() for batch in batches if batch.agreement]
     for note in dict.fromkeys(filter(None, notes)):
         warnings.warn(note, OrganelleWarning, stacklevel=2)

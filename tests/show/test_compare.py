@@ -26,7 +26,7 @@ def test_changed_calls_are_counted_and_ringed_where_they_lie() -> None:
     assert table.loc["er"].to_dict() == {"er": 1, "nucleus": 1}
     assert table.loc["unsure", "er"] == 1
     assert table.to_numpy().sum() == 4
-    assert comparison.told() == "2 of 4 regions are called the same (50.0%, kappa 0.20)."
+    assert comparison.summary() == "2 of 4 regions are called the same (50.0%, kappa 0.20)."
     data, options, kind = changes_layer(comparison, Placement.plain((64, 64)))
     assert kind == "points"
     assert data.tolist() == [[15.5, 47.5], [47.5, 47.5]]
@@ -61,4 +61,4 @@ def test_regions_without_an_answer_are_left_out() -> None:
     first.probabilities[2] = np.nan
     comparison = compare(first, said(32, *["er"] * 4), (0.5, 0.5))
     assert comparison.rows.tolist() == [0, 1, 3]
-    assert comparison.told() == "3 of 3 regions are called the same (100.0%)."
+    assert comparison.summary() == "3 of 3 regions are called the same (100.0%)."

@@ -187,9 +187,9 @@ class WorkFolder:
             return None
         try:
             table = pq.read_table(file, page_checksum_verification=True)
-            told, rows = table.schema.metadata, {len(table), pq.read_metadata(file).num_rows}
-            summary = Summary.from_json(json.loads(told[SUMMARY_KEY]))
-            is_whole = told[MARK_KEY] == self._mark and told[DIGEST_KEY] == _digest(table)
+            metadata, rows = table.schema.metadata, {len(table), pq.read_metadata(file).num_rows}
+            summary = Summary.from_json(json.loads(metadata[SUMMARY_KEY]))
+            is_whole = metadata[MARK_KEY] == self._mark and metadata[DIGEST_KEY] == _digest(table)
         except Exception:  # noqa: BLE001 - whatever it is, the part is computed anew
             return None
         return summary if is_whole and rows == {summary.rows} else None
@@ -293,10 +293,10 @@ class WorkFolder:
 
         arrow = pa.Table.from_pandas(table, preserve_index=False)
         own = {**metadata, MARK_KEY: self._mark, DIGEST_KEY: _digest(arrow)}
-        told = {**(arrow.schema.metadata or {}), **own}
+        metadata = {**(arrow.schema.metadata or {}), **own}
         try:
             with whole_file(file) as part:
-                pq.write_table(arrow.replace_schema_metadata(told), part, write_page_checksum=True)
+                pq.write_table(arrow.replace_schema_metadata(metadata), part, write_page_checksum=True)
         except OSError as error:
             raise OrganelleError(f"{file} can't be written: {error}. Free some space.") from error
 

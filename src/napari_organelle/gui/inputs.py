@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 METADATA = "napari_organelle"
 RGB = ("red", "green", "blue")
-MOST_CHANNELS = 5
+MAX_CHANNELS = 5
 UM_PER_UNIT = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6}
 
 
@@ -110,7 +110,7 @@ def guess_channel_axis(layer: Image) -> int | None:
             return axis
     if layer.rgb or not all(label.lstrip("-").isdigit() for label in labels):
         return None
-    short = [axis for axis, length in enumerate(leading) if 1 < length <= MOST_CHANNELS]
+    short = [axis for axis, length in enumerate(leading) if 1 < length <= MAX_CHANNELS]
     if len(leading) == len("TCZ") and 1 in short:
         return 1
     return short[0] if len(short) == 1 else None

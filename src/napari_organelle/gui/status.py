@@ -39,7 +39,7 @@ def _work(request: ClassifyRequest, device: str) -> tuple[object, ...]:
 def status_line(request: ClassifyRequest, device: str, seconds: float | None, count: int | None) -> str:
     """What Run will do: regions, model, image, channels, device, time."""
     noun = request.plan.noun
-    many = f"all {noun}s" if count is None else f"{count:,} {noun}{'' if count == 1 else 's'}"
+    amount = f"all {noun}s" if count is None else f"{count:,} {noun}{'' if count == 1 else 's'}"
     items, _, height, width = request.images.data.shape
     slices = f"{items:,} x " if items > 1 else ""
     channels = request.channel_map
@@ -49,7 +49,7 @@ def status_line(request: ClassifyRequest, device: str, seconds: float | None, co
     ]
     size = f"{slices}{height} x {width} px {request.images.data.dtype}"
     time = "" if seconds is None else f" About {duration(seconds)}."
-    what = f"Will classify {many} of {size} with {request.bundle.spec.name} ({', '.join(bound)})."
+    what = f"Will classify {amount} of {size} with {request.bundle.spec.name} ({', '.join(bound)})."
     return f"{what} {device[:1].upper()}{device[1:].rstrip('.')}.{time}"
 
 

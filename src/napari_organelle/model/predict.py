@@ -95,8 +95,10 @@ def notes_of(batches: Iterable[BatchDone]) -> list[str]:
     for batch in batches:
         reasons.update(batch.reasons)
         notes[batch.note] = None
-    told = [f"{count:,} not classified: {reason.rstrip('.')}." for reason, count in reasons.items() if count]
-    return [*filter(None, notes), *told]
+    unanswered = [
+        f"{count:,} not classified: {reason.rstrip('.')}." for reason, count in reasons.items() if count
+    ]
+    return [*filter(None, notes), *unanswered]
 
 
 def predict(
@@ -159,8 +161,8 @@ def predict(
     with closing(read_ahead(prepared, AHEAD)) as batches:
         for batch in batches:
             answers, fitting = answer(run, model.device, batch.inputs, size)
-            told = batch.by_region(answers)
-            probabilities, excess = told[:, :classes], told[:, classes:]
+            columns = batch.by_region(answers)
+            probabilities, excess = columns[:, :classes], columns[:, classes:]
             note = ""
             if fitting < size:
                 note = f"The device's memory was full: {fitting} regions at once now, no longer {size}."

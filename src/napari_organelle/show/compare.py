@@ -54,7 +54,7 @@ class Comparison:
         """How many regions have each pair of calls: a row a call of the first run, a column of the second."""
         return pd.crosstab(_ordered(self.first), _ordered(self.second), dropna=True)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """One sentence; agreement by chance alone is taken off in Cohen's kappa."""
         total, same = len(self.rows), int((self.first == self.second).sum())
         kappa = _kappa(self.first, self.second)

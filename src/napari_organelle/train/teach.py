@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 TURNS = Augmentation(
     rotation=180, flip_x=True, flip_y=True, shift=0.06, zoom=(0.9, 1.1), gain=0.15, noise=0.02
 )
-VIEWS, FEWEST, MOST = 720, 3, 40
+VIEWS, MIN_COPIES, MAX_COPIES = 720, 3, 40
 """Turned views wanted of all cells together, and of each at least and at most."""
 
 BATCH, STEPS, EPOCHS = 64, 20, 10
@@ -69,7 +69,7 @@ NEW_THRESHOLD = 0.5
 NEVER = -30.0
 """Logit of a class that a model does not have."""
 
-FEWEST_JUDGED = 10
+MIN_JUDGED = 10
 """Held-out cells that a score is given for."""
 
 TRUSTED = 50
@@ -169,7 +169,7 @@ def taught_recipe(spec: ModelSpec, cells: int) -> Recipe:
         network=spec.plan,
         head=FIT,
         augmentation=TURNS,
-        copies=int(np.clip(VIEWS // max(cells, 1), FEWEST, MOST)),
+        copies=int(np.clip(VIEWS // max(cells, 1), MIN_COPIES, MAX_COPIES)),
         input_size=spec.pixels.input_size,
         scaling=spec.pixels.scaling,
         min_count=1,
@@ -413,7 +413,7 @@ def judge_taught(held: HeldOut, classes: tuple[str, ...], task: Task, head: Taug
     if len(calibrated) >= TRUSTED:
         thresholds = choose_thresholds(calibrated, held.targets, task)
     scores = None
-    if len(calibrated) >= FEWEST_JUDGED and held.targets.any(axis=0).sum() > 1:
+    if len(calibrated) >= MIN_JUDGED and held.targets.any(axis=0).sum() > 1:
         scores = score(Answers(held.targets, calibrated, classes, task, np.asarray(thresholds), held.groups))
         scores = replace(scores, notes=(*scores.notes, CROSS_NOTE))
     return Judgement(temperature, thresholds, scores, calibrated)

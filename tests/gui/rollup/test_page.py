@@ -69,7 +69,7 @@ def test_wells_are_called_and_drawn_in_their_places(rolled: Any, tmp_path: Path)
     assert not page.map.isHidden()
     assert page.plate.isHidden()
     assert page.map.colour_of(0).name() == "#ff0000"
-    assert "A2, ABC1: dark, 8 regions, 100% agree" in page.map.told(1)
+    assert "A2, ABC1: dark, 8 regions, 100% agree" in page.map.describe(1)
     page.shown.choose("dark")
     page.shown.activated.emit(2)
     assert [round(page.map.colour_of(group).alphaF(), 1) for group in range(3)] == [0, 1, 0.5]

@@ -79,17 +79,17 @@ def window_file(image: Image, what: str) -> Path:
     return _file_of(image, what)
 
 
-def may_have_labels(told: Layer, what: str) -> bool:
+def may_have_labels(layer: Layer, what: str) -> bool:
     """Whether a file of labels is called so; whether it is of these pixels is known once they are read."""
-    return any(annotations_folder().glob(f"{glob.escape(_stem(told, what))}-*{SUFFIX}"))
+    return any(annotations_folder().glob(f"{glob.escape(_stem(layer, what))}-*{SUFFIX}"))
 
 
-def _file_of(told: Layer, what: str) -> Path:
-    return annotations_folder() / f"{_stem(told, what)}-{_digest(told)}{SUFFIX}"
+def _file_of(layer: Layer, what: str) -> Path:
+    return annotations_folder() / f"{_stem(layer, what)}-{_digest(layer)}{SUFFIX}"
 
 
-def _stem(told: Layer, what: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", f"{told.name}-{what}")
+def _stem(layer: Layer, what: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", f"{layer.name}-{what}")
 
 
 def bring_into_view(

@@ -18,7 +18,7 @@ from napari_organelle.prepare.plans import Images, Objects, RegionPlan, Slices, 
 from napari_organelle.show.tables import PARQUET
 
 AUTO = ("auto", "Automatic")
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 NO_FILES = "Choose a folder, a plate or files to classify."
 NO_OUTPUT = "Choose where the table is written."
 TABLES = f"Table (*.csv);;Parquet (*{PARQUET});;AnnData (*.h5ad)"
@@ -87,8 +87,8 @@ class BatchForm(QWidget):
     def take(self, *paths: Path) -> None:
         """Classify these."""
         self.paths = paths
-        more = len(paths) - MOST_SHOWN
-        self.files.setText("\n".join([*map(str, paths[:MOST_SHOWN]), *([f"and {more:,} more"] * (more > 0))]))
+        more = len(paths) - MAX_SHOWN
+        self.files.setText("\n".join([*map(str, paths[:MAX_SHOWN]), *([f"and {more:,} more"] * (more > 0))]))
         self.changed.emit()
 
     def write_to(self, path: Path) -> None:

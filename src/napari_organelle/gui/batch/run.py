@@ -88,7 +88,7 @@ class BatchRun:
     def __init__(self, request: BatchRequest) -> None:
         self.request = request
         self.done = self.total = 0
-        self.told = ""
+        self.message = ""
         self.is_written = False
         self._stop = Event()
 
@@ -117,7 +117,7 @@ class BatchRun:
                     if self._stop.is_set():
                         raise KeyboardInterrupt
             except (KeyboardInterrupt, GeneratorExit) as end:
-                self.told = _stopped(run)
+                self.message = _stopped(run)
                 if isinstance(end, GeneratorExit):
                     raise
                 return
@@ -143,7 +143,7 @@ class BatchRun:
         unlike = unlike_note(run.unlike, run.rows, run.options.bundle.spec.name)
         more = run.failed.count + run.notes.count - len([note for note in notes[:-1] if note])
         notes += [f"And {more:,} more such notes."] if more > 0 else []
-        self.told = " ".join(
+        self.message = " ".join(
             filter(None, [f"Wrote {rows:,} rows to {self.request.output}.{resumed}", unlike, *notes])
         )
 

@@ -113,7 +113,7 @@ class BatchWidget(Body):
         if error is not None:
             self.fail(error)
             return
-        self.say(current.told or "Stopped; nothing was done yet.")
+        self.say(current.message or "Stopped; nothing was done yet.")
         if current.is_written and current.request.output.suffix in TABLES:
             self.show_table(current.request.output)
 

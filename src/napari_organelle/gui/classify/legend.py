@@ -13,7 +13,7 @@ from napari_organelle.model.calling import UNLIKE_TEXT
 from napari_organelle.show.legend import LegendEntry
 
 SWATCH_PX, ROW_PX = 14, 22
-MOST_ROWS = 30
+MAX_ROWS = 30
 NAME, COUNT = 0, 1
 
 
@@ -81,7 +81,7 @@ class LegendTable(QTableWidget):
                 count = QTableWidgetItem()
                 count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.setItem(row, COUNT, count)
-        shown = min(len(entries), MOST_ROWS)
+        shown = min(len(entries), MAX_ROWS)
         self.setFixedHeight(shown * ROW_PX + self.horizontalHeader().sizeHint().height() + 4)
 
     def _on_tick(self, item: Any) -> None:

@@ -203,8 +203,8 @@ class RegionForm(QWidget):
         guess : bool
             Whether input or model are new.
         """
-        many = bool(selection.item_axes) and selection.whole_stack
-        whole = "slices" if many else "image"
+        has_items = bool(selection.item_axes) and selection.whole_stack
+        whole = "slices" if has_items else "image"
         before = self.kind.value
         self.kind.offer(
             [kind for kind in TEXTS if kind == whole or kind not in WHOLE], lambda kind: TEXTS[kind]

@@ -28,7 +28,7 @@ class Copied:
     """Text for the clipboard, and what to say of it."""
 
     text: str
-    told: str
+    message: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -185,9 +185,9 @@ class ResultLayers:
                     layer.visible = False
             for kind in result_kinds.RESULT_KINDS:
                 if kind.fits(drawing):
-                    made = kind.make(drawing, threshold)
-                    layer = self._add(kind, made)
-                    layer.visible = made[1].get("visible", True)
+                    layer_data = kind.make(drawing, threshold)
+                    layer = self._add(kind, layer_data)
+                    layer.visible = layer_data[1].get("visible", True)
                     if isinstance(layer, Labels):
                         layer.editable = result.objects is None
 
@@ -211,10 +211,10 @@ class ResultLayers:
             return
         look_at(self.viewer, self.result, row)
 
-    def _add(self, kind: ResultKind, made: LayerData) -> Layer:
+    def _add(self, kind: ResultKind, layer_data: LayerData) -> Layer:
         """Add a layer, or put it into that of the last run that asked the same."""
         assert self.result is not None
-        data, options, layer_type = made
+        data, options, layer_type = layer_data
         options = {name: _option(name, value) for name, value in options.items()}
         options |= {
             "name": f"{self.result.record.image}: {kind.name} ({self.result.record.model})",
@@ -282,6 +282,6 @@ def _option(name: str, value: Any) -> Any:
 
 def colormap(colours: dict[int | None, np.ndarray]) -> DirectLabelColormap:
     """A napari colormap; the many entries come after the few, since napari converts each it is given."""
-    made = DirectLabelColormap(color_dict={None: colours[None], 0: colours[None]})
-    made.color_dict.update(colours)
-    return made
+    colormap_ = DirectLabelColormap(color_dict={None: colours[None], 0: colours[None]})
+    colormap_.color_dict.update(colours)
+    return colormap_

@@ -110,7 +110,7 @@ class RunsPage(QWidget):
             return
         self._compared, self._turns = (first, second), {}
         rows, columns = _name(first.record), _name(second.record)
-        self.agreement.setText(f"{self.comparison.told()}\nRows: {rows}\nColumns: {columns}")
+        self.agreement.setText(f"{self.comparison.summary()}\nRows: {rows}\nColumns: {columns}")
         self._fill(self.comparison)
         self._ring(self.comparison, first, second)
 

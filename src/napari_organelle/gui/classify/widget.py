@@ -41,7 +41,7 @@ from napari_organelle.show.tables import results_table
 from napari_organelle.train.fitting import EpochReport
 
 LOOKING = "looking for devices"
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 @dataclass(eq=False)
@@ -177,8 +177,8 @@ class ClassifyWidget(Body):
     def _on_batch(self, current: Run, batch: BatchDone) -> None:
         now = time.perf_counter()
         current.batches.append(batch)
-        if batch.agreement and (told := batch.agreement.note()):
-            current.notes.append(told)
+        if batch.agreement and (note := batch.agreement.note()):
+            current.notes.append(note)
         first = current.batches[0]
         left = "…"
         if batch is first:
@@ -250,7 +250,7 @@ class ClassifyWidget(Body):
         """What was saved or copied."""
         if isinstance(report, Copied):
             QApplication.clipboard().setText(report.text)
-        self.say(report.told if isinstance(report, Copied) else report)
+        self.say(report.message if isinstance(report, Copied) else report)
 
     def _on_result(self) -> None:
         """Groups and what can be taught follow the result, its threshold and its corrections."""
@@ -344,25 +344,25 @@ class ClassifyWidget(Body):
             self.say("The channels to find cells in have another shape than the image.")
             return
         placement = selection.placement()
-        made: list[np.ndarray] = []
+        found: list[np.ndarray] = []
         self.start_run(
             find_in_stack(planes, nuclei, regions.cells_are_filled()),
             lambda report: (
-                self.show_stage(report.text) if isinstance(report, RunStage) else made.append(report)
+                self.show_stage(report.text) if isinstance(report, RunStage) else found.append(report)
             ),
-            lambda error, cancelled: self._on_cells(made, placement, error),
+            lambda error, cancelled: self._on_cells(found, placement, error),
             "finding cells…",
         )
 
-    def _on_cells(self, made: list[np.ndarray], placement: Any, error: BaseException | None) -> None:
+    def _on_cells(self, found: list[np.ndarray], placement: Any, error: BaseException | None) -> None:
         if error is not None:
             self.fail(error, str(error))
-        elif made:
+        elif found:
             shape = (*placement.result_shape, *placement.shape[-2:])
-            layer = napari.layers.Labels(made[0].reshape(shape), name="cells", **placement.options())
+            layer = napari.layers.Labels(found[0].reshape(shape), name="cells", **placement.options())
             add_layer(self.viewer, layer)
             self.form.regions.labels.choose(layer)
-            self.say(f"Found {count_of(int(made[0].max()), 'cell')}.")
+            self.say(f"Found {count_of(int(found[0].max()), 'cell')}.")
 
 
 def count_of(number: int, noun: str = "region") -> str:
@@ -379,8 +379,8 @@ def unanswered_note(prediction: Prediction, images: ImageSet) -> str:
     regions, names = prediction.regions, images.items["item"].to_numpy()
     named = [
         f"{regions.ids[row]} (y {y}, x {x}{f' of {names[item]}' if len(images) > 1 else ''})"
-        for row in rows[:MOST_NAMED]
+        for row in rows[:MAX_NAMED]
         for item, y, x, *_ in [regions.windows[row].tolist()]
     ]
-    more = f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
+    more = f" and {len(rows) - MAX_NAMED:,} more" if len(rows) > MAX_NAMED else ""
     return f"Without an answer: {', '.join(named)}{more}."

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_organelle.gui.gallery.thumbnails import as_image
 
-SIDE_PX, BAR_PX, GAP_PX, MOST_BARS = 160, 20, 3, 6
+SIDE_PX, BAR_PX, GAP_PX, MAX_BARS = 160, 20, 3, 6
 HEAT_COLOUR = np.array([1.0, 0.75, 0.1])
 """Of the heat map, over a crop that is shown grey."""
 
@@ -55,7 +55,7 @@ class ClassBars(QWidget):
 
     def show_bars(self, names: Sequence[str], colours: Sequence[str], probabilities: np.ndarray) -> None:
         """Show the likeliest of K classes."""
-        order = np.argsort(-probabilities, kind="stable")[:MOST_BARS]
+        order = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
         self.bars = [(names[k], colours[k], float(probabilities[k])) for k in order]
         self.setAccessibleName(", ".join(f"{name} {value:.2f}" for name, _, value in self.bars))
         self.updateGeometry()

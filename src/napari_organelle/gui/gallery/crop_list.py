@@ -98,9 +98,9 @@ class CropModel(QAbstractListModel):
         """Show these regions."""
         self.beginResetModel()
         if self.thumbnails is not None and thumbnails is not self.thumbnails:
-            self.thumbnails.made.disconnect(self._on_made)
+            self.thumbnails.ready.disconnect(self._on_ready)
         if thumbnails is not None and thumbnails is not self.thumbnails:
-            thumbnails.made.connect(self._on_made)
+            thumbnails.ready.connect(self._on_ready)
         self.rows, self.captions, self.thumbnails = rows, captions, thumbnails
         self._places = np.full(len(captions.called), -1, np.int64)
         self._places[rows] = np.arange(len(rows))
@@ -123,7 +123,7 @@ class CropModel(QAbstractListModel):
             return f"{self.captions.name(row)}, {self.captions.text(row)}"
         return None
 
-    def _on_made(self, rows: list[int]) -> None:
+    def _on_ready(self, rows: list[int]) -> None:
         for place in (self.place(row) for row in rows):
             if place >= 0:
                 self.dataChanged.emit(self.index(place), self.index(place))

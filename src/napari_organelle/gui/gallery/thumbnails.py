@@ -21,7 +21,7 @@ from napari_organelle.prepare.pixels import COLOURS, network_input
 LARGEST_PX = 96
 CACHE_BYTES = 2**26
 BATCH = 16
-MOST_WAITING = 512
+MAX_WAITING = 512
 """More than are on any screen: what was asked for longer ago has been scrolled past."""
 
 
@@ -35,11 +35,11 @@ class Thumbnails(QObject):
 
     Signals
     -------
-    made : list of int
+    ready : list of int
         Rows whose thumbnails have come.
     """
 
-    made = Signal(object)
+    ready = Signal(object)
     _cut = Signal(object)
 
     def __init__(self, result: Result) -> None:
@@ -48,7 +48,7 @@ class Thumbnails(QObject):
         self._result = result
         mixing = plan.mixing if plan.channel_count == COLOURS else ()
         self._plan = replace(plan, input_size=min(plan.input_size, LARGEST_PX), mixing=mixing)
-        self._most = max(BATCH, CACHE_BYTES // (3 * self._plan.input_size**2))
+        self._capacity = max(BATCH, CACHE_BYTES // (3 * self._plan.input_size**2))
         self._kept: OrderedDict[int, QImage] = OrderedDict()
         self._wanted: OrderedDict[int, None] = OrderedDict()
         self._lock = Lock()
@@ -69,7 +69,7 @@ class Thumbnails(QObject):
         with self._lock:
             self._wanted[row] = None
             self._wanted.move_to_end(row)
-            while len(self._wanted) > MOST_WAITING:
+            while len(self._wanted) > MAX_WAITING:
                 self._wanted.popitem(last=False)
             start = not self._is_busy and not self._is_closed
             self._is_busy = True
@@ -118,9 +118,9 @@ class Thumbnails(QObject):
     def _keep(self, pair: tuple[int, QImage]) -> None:
         row, image = pair
         self._kept[row] = image
-        while len(self._kept) > self._most:
+        while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
-        self.made.emit([row])
+        self.ready.emit([row])
 
 
 def as_image(pixels: np.ndarray) -> QImage:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import napari
 
 WIDE, RECOLOUR_MS = 1.3, 25
-MANY, IDLE_MS = 10_000, 500
+RECOLOUR_AT_ONCE, IDLE_MS = 10_000, 500
 """Regions that napari takes long to colour anew: the canvas follows when the keys rest."""
 NO_RESULT = "Nothing is classified yet: run “Classify organelles” first."
 IMAGE_GONE = "The image that was classified is no longer open, so corrections can't be saved."
@@ -331,7 +331,9 @@ class GalleryWidget(Body):
             self.list.recaption(
                 replace(self.list.crops.captions, corrected=corrected, colours=self._colours_now())
             )
-        self._recolour_timer.start(RECOLOUR_MS if len(self.result.prediction.regions) <= MANY else IDLE_MS)
+        self._recolour_timer.start(
+            RECOLOUR_MS if len(self.result.prediction.regions) <= RECOLOUR_AT_ONCE else IDLE_MS
+        )
         self.controls.count_corrected(corrected)
         self._show_controls()
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 from napari_organelle.model.calling import UNSURE, UNSURE_COLOUR
 from napari_organelle.show.group_view import GroupView, PlateMap
 
-EDGE_PX, MOST_WELL_PX, GAP = 20, 34, 0.08
+EDGE_PX, MAX_WELL_PX, GAP = 20, 34, 0.08
 LEAST_ALPHA = 0.25
 
 
@@ -104,9 +104,11 @@ class PlateMapView(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         group = self.group_at(event.position())
-        QToolTip.showText(event.globalPosition().toPoint(), "" if group is None else self.told(group), self)
+        QToolTip.showText(
+            event.globalPosition().toPoint(), "" if group is None else self.describe(group), self
+        )
 
-    def told(self, group: int) -> str:
+    def describe(self, group: int) -> str:
         """What is said of a well."""
         assert self._view is not None
         well, called, n, agreement = (
@@ -153,7 +155,7 @@ class PlateMapView(QWidget):
 
     def _side(self) -> float:
         assert self._map is not None
-        return min(MOST_WELL_PX, max(1.0, (self.width() - EDGE_PX) / self._map.shape[1]))
+        return min(MAX_WELL_PX, max(1.0, (self.width() - EDGE_PX) / self._map.shape[1]))
 
     def _box(self, place: tuple[int, int]) -> QRectF:
         side = self._side()

@@ -317,8 +317,8 @@ def facts_of(crops: Crops) -> str:
     unlabelled = int((crops.labels == "").sum())
     low, high = crops.sides
     size = f"{low} px" if low == high else f"{low} to {high} px"
-    rest = f", {unlabelled:,} without a label" if unlabelled else ""
-    facts = f"{len(crops.labels):,} crops of {size} a side{rest}."
+    unlabelled_part = f", {unlabelled:,} without a label" if unlabelled else ""
+    facts = f"{len(crops.labels):,} crops of {size} a side{unlabelled_part}."
     problems = crops.images.problems
     if problems:
         more = len(problems) - SHOWN_PROBLEMS

@@ -75,11 +75,11 @@ def teaching_intention(plan: TrainingPlan, labels: np.ndarray, device: str) -> s
     """What Train will do."""
     spec = open_bundle(plan.teacher).spec
     counts = Counter(labels[labels != ""].tolist())
-    told = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    listed = ", ".join(f"{name} {count}" for name, count in counts.most_common())
     new = unknown_labels(spec, labels)
     fresh = f" New to it, or a typo: {', '.join(new)}." if new else ""
     return (
-        f"Will teach {plan.teacher} {sum(counts.values()):,} crops ({told}) and save it as "
+        f"Will teach {plan.teacher} {sum(counts.values()):,} crops ({listed}) and save it as "
         f"{plan.output.stem}; it keeps its other classes.{fresh} Device: {device}. "
         "Judged by holding out each crop or its group."
     )

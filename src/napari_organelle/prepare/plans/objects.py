@@ -96,7 +96,7 @@ class Objects(RegionPlan):
         if self.window is None:
             raise RegionError("expected the side of a window in pixels; give one, or take the model's")
         found, notes = self._objects(images, channels, first)
-        made: list[Regions] = []
+        by_item: list[Regions] = []
         names: dict[tuple[int, int], str] = {}
         problem: OrganelleError | None = None
         for item, objects in enumerate(found):
@@ -111,18 +111,18 @@ class Objects(RegionPlan):
                     notes.append(f"{images.items['item'].iloc[item]}: cells can't be seen.")
                 continue
             regions.windows[:, 0] = item
-            made.append(regions)
+            by_item.append(regions)
             notes += [f"{images.items['item'].iloc[item]}: {note}" for note in regions.notes]
             if isinstance(objects, tuple):
                 names.update(((item, outline.number), outline.name) for outline in objects)
-        if not made:
+        if not by_item:
             raise problem or ReadError(" ".join(notes) or "expected at least one image; the set is empty")
         return Regions(
             "objects",
-            np.concatenate([regions.windows for regions in made]),
-            np.concatenate([regions.ids for regions in made]),
+            np.concatenate([regions.windows for regions in by_item]),
+            np.concatenate([regions.ids for regions in by_item]),
             notes=tuple(notes),
-            diameter=float(np.median(np.repeat([each.diameter for each in made], [*map(len, made)]))),
+            diameter=float(np.median(np.repeat([each.diameter for each in by_item], [*map(len, by_item)]))),
             names=names if isinstance(self.labels, Path) and has_names(self.labels) else None,
         )
 

@@ -219,9 +219,9 @@ def lay_out_open(path: Path, tiff: tifffile.TiffFile, xml: str | None) -> TiffIm
     series = list(tiff.series)
     if not series:
         raise ReadError("the TIFF has no image")
-    told = tiff_metadata(tiff, xml)
-    alike, left_out = _most_alike(series, told)
-    first, metadata = series[alike[0]], told[alike[0]]
+    metadatas = tiff_metadata(tiff, xml)
+    alike, left_out = _most_alike(series, metadatas)
+    first, metadata = series[alike[0]], metadatas[alike[0]]
     image = _one(str(path), first)
     others, files = _named_files(path, xml)
     if first.kind == "ome" and not others:
@@ -238,7 +238,7 @@ def lay_out_open(path: Path, tiff: tifffile.TiffFile, xml: str | None) -> TiffIm
 
 
 def _most_alike(
-    series: list[tifffile.TiffPageSeries], told: list[TiffMetadata]
+    series: list[tifffile.TiffPageSeries], metadatas: list[TiffMetadata]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The largest group of images that are alike, if need be of the largest images; a sentence on others.
 
@@ -250,7 +250,7 @@ def _most_alike(
     keys = {
         number: (one.axes, one.shape, str(one.dtype), one.keyframe.photometric,
                  said.names, said.evidence, said.pixel_size_um)
-        for number, (one, said) in enumerate(zip(series, told, strict=True))
+        for number, (one, said) in enumerate(zip(series, metadatas, strict=True))
         if number in full or not full
     }  # fmt: skip
     counts = Counter(keys.values())

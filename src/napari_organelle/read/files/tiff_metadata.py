@@ -55,9 +55,9 @@ def tiff_metadata(tiff: tifffile.TiffFile, ome: str | None = None) -> list[TiffM
     text = ome or tiff.ome_metadata
     try:
         if text:
-            told = [*map(_ome_image, ElementTree.fromstring(text).iterfind("{*}Image/{*}Pixels"))]
-            told += [TiffMetadata()] * (len(kinds) + 1 - len(told))
-            return [told[number if kind == "ome" else 0] for number, kind in enumerate(kinds)]
+            metadatas = [*map(_ome_image, ElementTree.fromstring(text).iterfind("{*}Image/{*}Pixels"))]
+            metadatas += [TiffMetadata()] * (len(kinds) + 1 - len(metadatas))
+            return [metadatas[number if kind == "ome" else 0] for number, kind in enumerate(kinds)]
         one = _imagej(tiff) if tiff.is_imagej else _lsm(tiff) if tiff.is_lsm else TiffMetadata()
     except Exception as error:  # noqa: BLE001 - metadata never keep an image from opening
         one = TiffMetadata(notes=(f"its metadata can't be read ({error}); names and size are unknown",))
