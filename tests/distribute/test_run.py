@@ -179,6 +179,18 @@ def test_a_broken_or_stray_file_in_a_folder_is_skipped_and_named(options, tmp_pa
     assert "c.png" in run.failed.first[0]
 
 
+def test_what_is_wrong_with_an_image_of_a_folder_is_told_once(options, tmp_path: Path):
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 40)).astype(np.uint8)
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(folder / name, pixels, photometric="minisblack", metadata=None)
+    run = finished(folder, options(), tmp_path / "out.csv")
+    told = [note for note in run.notes.first if "have no named axis" in note]
+    assert len(told) == 2
+    assert "a.tif: its 3 pages have no named axis and are taken for channels" in told[0]
+
+
 def test_objects_are_found_part_by_part(field: Path, options, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(Objects, "part_size", 1)
     labels = np.zeros((2, 160, 224), np.uint16)

@@ -121,6 +121,21 @@ def test_a_channel_whose_name_is_a_number_is_taken_by_its_name():
     assert bind(YEAST_SLOTS, "1", "0", text="protein=1,cytosol=none") == (None, 0)
 
 
+@pytest.mark.parametrize("names", [("1", "2"), ("1", "0"), ("a", "b"), ("1", "1"), ("a", "a")])
+def test_the_line_to_type_means_what_it_says(names: tuple[str, str]):
+    channels = [Channel(name) for name in names]
+    line = bind_channels(YEAST_SLOTS, channels).line().removeprefix("--channels ")
+    assert bind_channels(YEAST_SLOTS, channels, line).indices == (0, 1)
+
+
+def test_one_channel_under_two_names_is_refused_and_one_for_two_slots_is_a_choice():
+    with pytest.raises(ChannelError, match="'0' and '1' are one channel: 0, called '1'"):
+        bind(YEAST_SLOTS, "1", "2", text="cytosol=0,protein=1")
+    assert bind(YEAST_SLOTS, "GFP", "b", text="cytosol=GFP,protein=gfp") == (0, 0)
+    with pytest.raises(ChannelError, match="2 channels are called 'GFP': give the number, 0 or 2"):
+        bind(YEAST_SLOTS, "GFP", "b", "gfp", text="protein=GFP")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,6 +1,7 @@
 """Plans of regions: what they count, make in pieces, and refuse."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,16 @@ def test_a_table_without_names_is_of_one_set(tmp_path: Path, name: str, text: st
     assert bool(Points(tmp_path / name).one_set) == one
     assert Objects(tmp_path).one_set == ""
     assert Objects(tmp_path / "l.tif").one_set == str(tmp_path / "l.tif")
+
+
+def test_a_mask_of_few_values_in_many_parts_is_refused(stack: ImageSet) -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    for number, (y, x) in enumerate(product(range(2, 34, 10), range(2, 54, 12))):
+        mask[y : y + 6, x : x + 6] = 1 + number % 2
+    with pytest.raises(OrganelleError, match=r"the numbers 1, 2 in 20 parts.*--connected"):
+        Objects(mask).sized(16).make(stack.span(0, 1))
+    assert len(Objects(mask, connected=True).sized(16).make(stack.span(0, 1))) == 20
+    halves = np.zeros((40, 60), np.uint8)
+    halves[2:8, 2:8] = halves[20:26, 2:8] = 1
+    halves[2:8, 30:36] = halves[20:26, 30:36] = 2
+    assert len(Objects(halves).sized(16).make(stack.span(0, 1))) == 2

@@ -121,7 +121,7 @@ def _classify(
     if regions is None:
         regions = find_regions(part, options)
     if isinstance(regions, RegionError):
-        return pd.DataFrame(), Summary(part.number, part.size, notes=(str(regions),))
+        return pd.DataFrame(), Summary(part.number, part.size, notes=(*part.notes, str(regions)))
     if isinstance(regions, OrganelleError):
         raise regions
     batches: list[BatchDone] = []
@@ -141,7 +141,7 @@ def _classify(
         part.number,
         part.size,
         len(table),
-        (*([regions.doubt] if part.number == 0 and regions.doubt else []), *_notes(batches)),
+        (*part.notes, *([regions.doubt] if part.number == 0 and regions.doubt else []), *_notes(batches)),
         skipped=regions.notes,
         unread=sum(batch.unread for batch in batches),
         agreement=batches[-1].agreement,

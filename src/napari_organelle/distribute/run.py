@@ -37,15 +37,19 @@ MAX_KEPT = 10_000
 
 @dataclass
 class Sentences:
-    """The first of many, and how many there were."""
+    """The first of many, once each, and how many there were."""
 
     first: list[str] = field(default_factory=list)
     count: int = 0
+    _seen: set[str] = field(default_factory=set)
 
     def add(self, sentence: str) -> None:
+        if sentence in self._seen:
+            return
         self.count += 1
         if len(self.first) < MAX_KEPT:
             self.first.append(sentence)
+            self._seen.add(sentence)
 
 
 @dataclass

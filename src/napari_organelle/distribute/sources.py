@@ -11,8 +11,8 @@ from pathlib import Path
 from napari_organelle.distribute.options import digest, file_state, files_state
 from napari_organelle.errors import ReadError
 from napari_organelle.outside import opening
-from napari_organelle.read.files.image_file import group_files, is_zarr
-from napari_organelle.read.folders.plain import images_beside_masks, pictures
+from napari_organelle.read.files.image_file import group_files, is_zarr, whole_images
+from napari_organelle.read.folders.plain import images_beside_masks, perhaps_channels, pictures
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.labels.beside import with_masks
 from napari_organelle.read.open import SET_READERS, find_reader, open_image_set
@@ -50,6 +50,8 @@ class ImageSource:
         The sets, from the first.
     problems : tuple of str
         What was passed over.
+    in_pieces : bool
+        Whether its sets are opened one after the other, so that their problems come only then.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ImageSource:
     state: str
     sets: Callable[[], Sets]
     problems: tuple[str, ...] = ()
+    in_pieces: bool = False
 
 
 def find_sources(paths: Sequence[str]) -> Iterator[ImageSource | ReadError]:
@@ -75,6 +78,7 @@ def find_sources(paths: Sequence[str]) -> Iterator[ImageSource | ReadError]:
             return
         except ReadError as error:
             why_apart = (f"read one by one: {error}",)
+            places = [*whole_images(places)]
     for place in places:
         try:
             with opening(place):
@@ -91,7 +95,9 @@ def _find(path: Path) -> ImageSource:
         lines, distinct = deepyeast.count_list(path)
         if lines > LINES and distinct:
             state = f"{file_state(path)}, {files_state(deepyeast.list_files(path))}"
-            return ImageSource(str(path), lines, state, lambda: deepyeast.iter_list(path, LINES))
+            return ImageSource(
+                str(path), lines, state, lambda: deepyeast.iter_list(path, LINES), in_pieces=True
+            )
     if path.is_dir() and find_reader(path, SET_READERS) is None and (source := _folder(path)):
         return source
     return _opened(open_image_set(path))
@@ -101,7 +107,10 @@ def _opened(images: ImageSet) -> ImageSource:
     names = images.items[["item", "path", "height", "width"]].itertuples(index=False)
     file = file_state(images.source) if images.source and images.source.is_file() else str(images.source)
     state = f"{file}, {len(images)} items, {digest(map(str, names))}, {files_state(_files(images))}"
+    more = len(images.problems) - SHOWN_PROBLEMS
     problems = images.problems[:SHOWN_PROBLEMS]
+    if more > 0:
+        problems += (f"and {more:,} more of what is wrong there: the command info lists it",)
     return ImageSource(str(images.source or "images"), len(images), state, lambda: iter([images]), problems)
 
 
@@ -119,7 +128,9 @@ def _folder(folder: Path) -> ImageSource | None:
             for images in open_files(files[start : start + FILES]):
                 yield images if isinstance(images, ReadError) else with_masks(images, folder)
 
-    return ImageSource(str(folder), len(files), state, sets, tuple(problems))
+    return ImageSource(
+        str(folder), len(files), state, sets, (*problems, *perhaps_channels(files)), in_pieces=True
+    )
 
 
 def open_files(paths: Sequence[Path]) -> Sets:

@@ -50,12 +50,15 @@ class Part:
         The first item's position in its source.
     regions : Regions or None
         Windows on these items; None where objects are to be found.
+    notes : tuple of str
+        What is wrong with the set that it is the first part of, where nothing told it before.
     """
 
     number: int
     images: ImageSet | ArraySpan
     first: int
     regions: Regions | None
+    notes: tuple[str, ...] = ()
 
     def open(self) -> ImageSet:
         """The items with their pixels, lazily.
@@ -92,9 +95,11 @@ def iter_parts(sources: Iterable[ImageSource], options: PartOptions) -> Iterator
             if isinstance(images, OrganelleError):
                 yield images
                 continue
+            notes = images.problems if source.in_pieces else ()
             try:
                 for part in _split(images, options, first):
-                    yield replace(part, number=next(numbers))
+                    yield replace(part, number=next(numbers), notes=notes)
+                    notes = ()
             except OrganelleError as error:
                 yield error
             first += len(images)

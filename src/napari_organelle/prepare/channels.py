@@ -116,7 +116,8 @@ class ChannelMap:
             for slot, index in zip(self.slots, self.indices, strict=True)
         ]
         return "--channels " + ",".join(
-            f"{name}={'none' if index is None else index}" for name, index in chosen
+            f"{name}={'none' if index is None else _address(index, self.channel_names)}"
+            for name, index in chosen
         )
 
     def require(self) -> None:
@@ -175,6 +176,7 @@ def bind_channels(slots: Sequence[Slot], channels: Sequence[Channel], text: str 
 def _choice(text: str, slots: Sequence[Slot], channel_names: Sequence[str]) -> dict[int, int | None]:
     """Slot index to channel index, of the slots that the user names."""
     fixed: dict[int, int | None] = {}
+    given: dict[int | None, str] = {}
     slot_names = [slot.name.casefold() for slot in slots]
     for pair in filter(None, (part.strip() for part in text.split(","))):
         slot, equals, channel = (part.strip() for part in pair.partition("="))
@@ -185,19 +187,34 @@ def _choice(text: str, slots: Sequence[Slot], channel_names: Sequence[str]) -> d
         index = slot_names.index(slot.casefold())
         if index in fixed:
             raise ChannelError(f"The slot {slots[index].name!r} is given twice: name one channel for it.")
-        fixed[index] = _find_channel(channel, channel_names)
+        fixed[index] = found = _find_channel(channel, channel_names)
+        given.setdefault(found, channel)
+        if found is not None and given[found].casefold() != channel.casefold():
+            name = channel_names[found]
+            raise ChannelError(
+                f"{given[found]!r} and {channel!r} are one channel: {found}, called {name!r}. "
+                "Where channels are called by numbers, give their names."
+            )
     return fixed
 
 
 def _find_channel(text: str, names: Sequence[str]) -> int | None:
     if text.casefold() in ("", "none"):
         return None
-    folded = [name.casefold() for name in names]
-    if text.casefold() in folded:
-        return folded.index(text.casefold())
+    called = [index for index, name in enumerate(names) if name.casefold() == text.casefold()]
+    if len(called) == 1:
+        return called[0]
     if text.isdecimal() and int(text) < len(names):
         return int(text)
+    if called:
+        numbers = " or ".join(map(str, called))
+        raise ChannelError(f"{len(called)} channels are called {text!r}: give the number, {numbers}.")
     raise ChannelError(f"The image has no channel {text!r}; it has {list(names)}, or 0 to {len(names) - 1}.")
+
+
+def _address(index: int, names: Sequence[str]) -> str:
+    """What `_find_channel` takes for a channel: its number, or its name where another is called so."""
+    return str(index) if _find_channel(str(index), names) == index else names[index]
 
 
 def _likeness(slot: Slot, channel: Channel) -> int:

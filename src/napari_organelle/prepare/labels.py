@@ -116,7 +116,7 @@ def label_items(image_set: ImageSet, rows: LabelRows) -> tuple[ImageSet, tuple[s
                 raise ReadError(
                     f"{table.path}: rows {table.lines[by[item]]} and {table.lines[row]} label "
                     f"{image_set.items['item'].iloc[item]} twice, differently: {labels[item]!r} and "
-                    f"{rows.labels[row]!r}."
+                    f"{str(rows.labels[row])!r}."
                 )
             repeated += by[item] >= 0
             labels[item], by[item] = str(rows.labels[row]), row

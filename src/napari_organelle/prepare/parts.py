@@ -33,8 +33,19 @@ def connected_parts(objects: Any) -> Any:
         return error
 
 
-def require_one_part(plane: Any, number: int) -> None:
-    """Refuse a label image whose only number stands for several objects.
+FEW_NUMBERS, MANY_PARTS = 4, 4
+"""A label image with so few numbers, which all stand for so many parts on average, numbers classes."""
+
+
+def require_one_part(plane: Any, numbers: np.ndarray) -> None:
+    """Refuse a label image whose only number, or few numbers, stand for several objects each.
+
+    Parameters
+    ----------
+    plane : (Y, X) array
+        Of one item.
+    numbers : (n,) int64
+        Those that it has.
 
     Raises
     ------
@@ -43,11 +54,17 @@ def require_one_part(plane: Any, number: int) -> None:
     """
     from skimage.measure import label
 
-    if plane.size > MAX_PIXELS:
+    if plane.size > MAX_PIXELS or len(numbers) > FEW_NUMBERS:
         return
-    parts = np.bincount(label(np.asarray(plane) == number).ravel())[1:]
-    if len(parts) > 1 and parts.max() < LARGEST_SHARE * parts.sum():
-        raise RegionError(
-            f"the labels have one number, {number}, in {len(parts)} parts: this is a mask, not one number an "
-            "object. Take each part as an object (--connected), or give every object a number of its own"
-        )
+    parts = [np.bincount(label(np.asarray(plane) == number).ravel())[1:] for number in numbers]
+    if not all(len(each) > 1 and each.max() < LARGEST_SHARE * each.sum() for each in parts):
+        return
+    count = sum(map(len, parts))
+    if len(numbers) > 1 and count < MANY_PARTS * len(numbers):
+        return
+    listed = ", ".join(map(str, numbers.tolist()))
+    have = f"one number, {listed}," if len(numbers) == 1 else f"the numbers {listed}"
+    raise RegionError(
+        f"the labels have {have} in {count} parts: this is a mask, not one number an object. Take each part "
+        "as an object (--connected), or give every object a number of its own"
+    )

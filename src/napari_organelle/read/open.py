@@ -14,6 +14,7 @@ from napari_organelle.read.files.listing import is_file, is_folder, scan, subfol
 from napari_organelle.read.folders import channel_files, channel_folders, class_folders, plain
 from napari_organelle.read.hpa import atlas as hpa
 from napari_organelle.read.image_set import ImageSet
+from napari_organelle.read.tables.table import peek
 from napari_organelle.read.yeast import deepyeast
 from napari_organelle.read.zarr import plate
 
@@ -88,13 +89,25 @@ def _open_files(paths: list[Path]) -> ImageSet:
         return image_file.read_files(paths)
 
 
+def _table(place: Path) -> str:
+    """What a table is for that names no images by itself; `""` where it is none."""
+    table = peek(place) if place.suffix.lower() in hpa.TABLES else None
+    if table is None or len(table.columns) < 2:
+        return ""
+    columns = ", ".join(table.columns[:6])
+    return (
+        f"this is a table with the columns {columns}, and no list of images. Open the images, and give the "
+        "table beside them: train and evaluate take labels as --labels, classify takes points as --points"
+    )
+
+
 def _reason(place: Path) -> str:
     known = (
         "DeepYeast plates or lists, folders named by class, Atlas images or labels, OME-Zarr plates, "
         "TIFF, PNG, JPEG, Zarr"
     )
     if not is_folder(place):
-        return foreign(place) or f"expected {known}"
+        return foreign(place) or _table(place) or f"expected {known}"
     files = sorted(entry.name for entry in scan(place) if is_file(entry))
     if not any(place.iterdir()):
         return f"the folder is empty; expected {known}"

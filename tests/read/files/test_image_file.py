@@ -149,7 +149,9 @@ def test_what_other_programs_leave_beside_images_is_passed_over_and_named(tmp_pa
     assert "5 files that look like masks, outlines or previews are passed over" in " ".join(images.problems)
 
 
-@pytest.mark.parametrize(("unit", "size"), [("m", 0.12e-6), ("Å", 1200), ("nm", 120), ("µm", 0.12)])
+@pytest.mark.parametrize(
+    ("unit", "size"), [("m", 0.12e-6), ("cm", 0.12e-4), ("Å", 1200), ("nm", 120), ("µm", 0.12)]
+)
 def test_pixel_sizes_of_ome_are_read_in_its_units(unit: str, size: float, tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tif"
     metadata = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from plates import put_image
 
 from napari_organelle.errors import ReadError
 from napari_organelle.read.open import open_image_set
@@ -180,3 +181,84 @@ def test_tiffs_with_an_ending_that_says_nothing_open_in_a_folder(tmp_path: Path)
     images = open_image_set(tmp_path)
     assert images.items["item"].tolist() == ["a.dat", "b"]
     assert "c.dat" in images.problems[0]
+
+
+def in_two_files() -> str:
+    """OME-XML of an image whose channels are in ``p0.tif`` and ``p1.tif``."""
+    files = "".join(
+        f'<TiffData FirstC="{n}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="p{n}.tif">urn:uuid:{n}</UUID></TiffData>'
+        for n in (0, 1)
+    )
+    return ome(("TRITC", "FITC", 1, 0.1)).replace('<TiffData IFD="0" PlaneCount="2"/>', files)
+
+
+def companion(folder: Path, **options: None) -> Path:
+    """TIFFs of one plane each that only a companion describes."""
+    for number in (0, 1):
+        tifffile.imwrite(folder / f"p{number}.tif", PLANES[number], **options)
+    path = folder / "x.companion.ome"
+    path.write_text(in_two_files(), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"metadata": None}], ids=["described", "plain"])
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_a_companion_describes_tiffs_that_do_not_name_it(
+    tmp_path: Path, options: dict[str, None], whole_folder: bool
+) -> None:
+    path = companion(tmp_path, **options)
+    images = open_image_set(tmp_path if whole_folder else path)
+    assert images.channel_names == ("TRITC", "FITC")
+    assert images.pixel_size_um == pytest.approx(0.1)
+    assert len(images) == 1
+    np.testing.assert_array_equal(images.read(0), PLANES[:2])
+
+
+def test_metadata_that_are_cut_short_are_told(tmp_path: Path) -> None:
+    images = open_image_set(write_ome(tmp_path / "a.tif", PLANES[:2], ome(("GFP", "DAPI", 1, 0.1))[:-40]))
+    assert any("its metadata can't be read" in problem for problem in images.problems)
+
+
+def test_files_of_one_image_are_one_item_of_a_list_and_a_stack_is_no_problem(tmp_path: Path) -> None:
+    for number in (0, 1):
+        write_ome(tmp_path / f"p{number}.tif", PLANES[number], in_two_files())
+    images = open_image_set([tmp_path / "p0.tif", tmp_path / "p1.tif"])
+    assert len(images) == 1
+    np.testing.assert_array_equal(images.read(0), PLANES[:2])
+    stack = tmp_path / "stack"
+    stack.mkdir()
+    tifffile.imwrite(stack / "s.tif", PLANES, imagej=True, metadata={"axes": "TYX"})
+    assert open_image_set(stack).problems == ()
+
+
+def test_labels_in_an_ome_zarr_are_named_and_groups_of_arrays_explained(tmp_path: Path) -> None:
+    image = tmp_path / "a.zarr"
+    put_image(image, "0.5", PLANES[None, :2], "tcyx")
+    (image / "labels" / "cells").mkdir(parents=True)
+    assert f"--labels {image / 'labels' / 'cells'}" in open_image_set(image).problems[0]
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    for name in ("gfp", "rfp"):
+        group.create_array(name, shape=(8, 8), dtype="u1")
+    with pytest.raises(ReadError, match=r"2 arrays, gfp, rfp.*open one by itself, such as"):
+        open_image_set(tmp_path / "g.zarr")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "this is a JPEG 2000: save it as PNG or TIFF"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "this is a WebP or AVI: save it as PNG or TIFF"),
+        (b"P6\n2 2\n255\n", "this is a PPM: save it as PNG or TIFF"),
+    ],
+)
+def test_pictures_of_other_formats_are_named(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(content)
+    with pytest.raises(ReadError, match=told):
+        open_image_set(tmp_path / "a.bin")
+
+
+def test_a_table_of_something_else_is_told_where_it_belongs(tmp_path: Path) -> None:
+    (tmp_path / "regionprops.csv").write_text("id,label,area\n1,12,300\n")
+    with pytest.raises(ReadError, match=r"a table with the columns id, label, area.*--labels.*--points"):
+        open_image_set(tmp_path / "regionprops.csv")

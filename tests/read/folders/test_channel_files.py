@@ -45,6 +45,12 @@ NAMES = {
     ),
     "Cellomics": ([f"MFGTMP_24_B02f0{f}d{c}.TIF" for f in (0, 1) for c in (0, 1)], ["B02", "B02"]),
     "Gen5": ([f"A1_02_{n}_{f}_{c}_001.tif" for f in (1, 2) for n, c in enumerate(("DAPI", "GFP"), 1)], None),
+    "Incucyte": (
+        [f"{c}_VID1_A1_{f}_00d04h00m.tif" for f in (1, 2) for c in ("Green", "Phase")],
+        ["A1", "A1"],
+    ),
+    "Opera": ([f"00200{w}-1-00100100{c}.tif" for w in (3, 4) for c in (1, 2)], ["B03", "B04"]),
+    "Olympus FluoView": ([f"im{n}_C00{c}Z001.tif" for n in (1, 2) for c in (1, 2)], None),
     "ZEN": ([f"dish_s{f}c{c}m1_ORG.tif" for f in (1, 2) for c in (1, 2)], None),
     "NIS-Elements": ([f"dishxy{f}c{c}.tif" for f in (1, 2) for c in (1, 2)], None),
     "Fiji": (["C1-a.tif", "C2-a.tif", "C1-b.tif", "C2-b.tif"], None),
@@ -145,3 +151,23 @@ def test_dyes_of_cellinsight_are_channels(tmp_path: Path) -> None:
     images = open_image_set(tmp_path)
     assert images.channel_names == ("OrigBlue", "OrigGreen")
     assert len(images) == 2
+
+
+def test_bands_and_lines_of_lasers_name_channels_and_wells_go_on_after_z(tmp_path: Path) -> None:
+    put(
+        tmp_path / "bands",
+        [f"A1_0{n}_1_1Z0_{c}_001.tif" for n, c in ((1, "GFP 469,525"), (2, "RFP 531,593"))],
+    )
+    put(tmp_path / "lines", [f"s{n}_{line}.tif" for n in (1, 2) for line in (488, 561)])
+    put(tmp_path / "wells", [f"p_AA0{n}_s1_w{c}.tif" for n in (1, 2) for c in (1, 2)])
+    assert open_image_set(tmp_path / "bands").channel_names == ("GFP", "RFP")
+    assert open_image_set(tmp_path / "lines").channel_names == ("488", "561")
+    assert open_image_set(tmp_path / "wells").items["well"].tolist() == ["AA01", "AA02"]
+
+
+def test_names_that_differ_by_a_word_are_perhaps_channels(tmp_path: Path) -> None:
+    put(tmp_path / "words", [f"cell{n}_{word}.tif" for n in (1, 2, 3) for word in ("fl", "ph")])
+    put(tmp_path / "numbers", [f"cell{n}_t{time}.tif" for n in (1, 2, 3) for time in (1, 2)])
+    problems = open_image_set(tmp_path / "words").problems
+    assert "each of 3 pictures is there as fl, ph" in problems[0]
+    assert open_image_set(tmp_path / "numbers").problems == ()

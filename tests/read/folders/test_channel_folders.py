@@ -41,6 +41,14 @@ def test_an_item_without_a_channel_says_so(tmp_path: Path) -> None:
     assert open_image_set(tmp_path).items["missing"].tolist() == ["", "", "DAPI"]
 
 
+def test_a_folder_that_has_only_some_of_the_images_is_a_channel(tmp_path: Path) -> None:
+    for file in ("DAPI/a.tif", "DAPI/b.tif", "DAPI/c.tif", "GFP/a.tif"):
+        put(tmp_path / file, 1)
+    images = open_image_set(tmp_path)
+    assert images.channel_names == ("DAPI", "GFP")
+    assert images.items["missing"].tolist() == ["", "GFP", "GFP"]
+
+
 def test_other_folders_stay_classes(tmp_path: Path) -> None:
     for file in ("other/ER/1.tif", "other/Golgi/1.tif", "unlike/red/1.tif", "unlike/green/2.tif"):
         put(tmp_path / file, 1)
@@ -51,3 +59,6 @@ def test_other_folders_stay_classes(tmp_path: Path) -> None:
         reader = find_reader(tmp_path / name, SET_READERS)
         assert reader is not None
         assert reader.read is class_folders.read
+    named = "named as channels, but share no names of files"
+    assert named in open_image_set(tmp_path / "unlike").problems[0]
+    assert not any(named in problem for problem in open_image_set(tmp_path / "other").problems)

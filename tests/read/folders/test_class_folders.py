@@ -186,3 +186,13 @@ def test_images_beside_masks_one_folder_down_are_no_classes(tmp_path: Path) -> N
     with pytest.raises(ReadError, match="images beside label images, as train does, and are no classes"):
         open_image_set(tmp_path)
     assert open_image_set(tmp_path / "train").items["item"].tolist() == ["a.png"]
+
+
+def test_a_class_without_a_picture_is_named(tmp_path: Path, write_png: WritePng) -> None:
+    for name in ("er", "golgi"):
+        write_png(tmp_path / name / "a.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "nucleus").mkdir()
+    (tmp_path / "nucleus" / "a.czi").write_bytes(b"ZISRAWFILE")
+    images = open_image_set(tmp_path)
+    assert len(images) == 2
+    assert "1 folders hold no PNG, JPEG or TIFF and are no classes: nucleus" in images.problems[-1]

@@ -87,7 +87,7 @@ def test_rows_with_faults_mark_their_item(stains: Path) -> None:
     images = hpa.read(stains)
     assert images.items["problem"].tolist() == [
         "train.csv, row 3: id a is there again; row 2 counts",
-        "train.csv, row 4: label '99' of id b is not an index from 0 to 27",
+        "train.csv, row 4: label '99' of id b is no index from 0 to 27 and no location's name",
         "",
     ]
     assert images.items["label"].tolist() == ["Golgi apparatus", "", "Nuclear membrane"]

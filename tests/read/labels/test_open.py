@@ -48,10 +48,16 @@ def test_whole_numbers_of_any_type_are_labels(tmp_path: Path, dtype: str) -> Non
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int64", "float32"])
-def test_negative_numbers_are_no_labels(tmp_path: Path, dtype: str) -> None:
-    np.save(tmp_path / "l.npy", np.minimum(SQUARES, 200).astype(dtype) - np.ones((), dtype))
-    with pytest.raises(ReadError, match=r"l\.npy: expected 0 for the background.*there is -1"):
+@pytest.mark.parametrize(("background", "objects"), [(-1, 0), (0, -7)])
+def test_negative_numbers_are_no_labels(tmp_path: Path, dtype: str, background: int, objects: int) -> None:
+    np.save(tmp_path / "l.npy", np.where(SQUARES > 0, objects, background).astype(dtype))
+    with pytest.raises(ReadError, match=r"l\.npy: expected 0 for the background.*there is -[17]"):
         np.asarray(open_label_image(tmp_path / "l.npy"))
+
+
+def test_minus_one_in_the_place_of_0_is_background(tmp_path: Path) -> None:
+    np.save(tmp_path / "l.npy", np.where(SQUARES > 0, SQUARES.astype(np.int64), -1))
+    np.testing.assert_array_equal(np.asarray(open_label_image(tmp_path / "l.npy"))[0], SQUARES)
 
 
 def test_grey_saved_as_rgb_npy_zarr_and_pages(tmp_path: Path) -> None:
@@ -227,3 +233,11 @@ def test_outlines_that_are_all_broken_are_refused_as_such(tmp_path: Path) -> Non
         archive.writestr("8.roi", b"Iout, and cut short")
     with pytest.raises(ReadError, match="1 of 1 outlines can't be read"):
         open_labels(tmp_path / "RoiSet.zip", images())
+
+
+def test_an_image_is_not_its_own_labels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([SQUARES] * 2), metadata={"axes": "CYX"})
+    Image.fromarray(SQUARES).save(tmp_path / "a_cp_masks.png")
+    images = open_image_set(tmp_path / "a.tif")
+    found, _ = open_labels(tmp_path, images)
+    np.testing.assert_array_equal(np.asarray(found[0].found), SQUARES)

@@ -58,13 +58,13 @@ def test_bad_rows_are_named(tmp_path: Path) -> None:
     }
     assert table.problems == [
         "train.csv, row 3: id a is there again; row 2 counts",
-        "train.csv, row 4: label '28' of id b is not an index from 0 to 27",
-        "train.csv, row 5: label 'x' of id c is not an index from 0 to 27",
+        "train.csv, row 4: label '28' of id b is no index from 0 to 27 and no location's name",
+        "train.csv, row 5: label 'x' of id c is no index from 0 to 27 and no location's name",
         "train.csv, row 6: id d has no label",
         "train.csv, row 7: it has no id; the row is skipped",
         "train.csv, row 8: id e has no label",
     ]
-    assert table.faults["c"].endswith("label 'x' of id c is not an index from 0 to 27")
+    assert table.faults["c"].endswith("label 'x' of id c is no index from 0 to 27 and no location's name")
 
 
 @pytest.mark.parametrize("text", ["Id\na\n", "name,Target\na,1\n", "", "Id,Predicted\na,1\n"])
@@ -112,7 +112,14 @@ def test_the_atlas_public_table_calls_images_by_their_url(tmp_path: Path) -> Non
 )
 def test_classes_are_named_or_counted(tmp_path: Path, label: str) -> None:
     path = write(tmp_path, f'ID,Label\na_green.png,"{label}"\n')
-    assert read_label_table(path).labels == {"a_green": "Nuclear speckles|Cytosol"}
+    assert read_label_table(path).labels == {"a": "Nuclear speckles|Cytosol"}
+
+
+def test_files_of_all_stains_are_one_id(tmp_path: Path) -> None:
+    rows = "".join(f"10_A1_1_{stain}.png,0|5\n" for stain in ("red", "green", "blue"))
+    table = read_label_table(write(tmp_path, f"ID,Label\n{rows}"))
+    assert list(table.labels) == ["10_A1_1"]
+    assert table.problems == []
 
 
 def test_a_table_of_objects_with_id_and_label_is_of_another_program(tmp_path: Path) -> None:
@@ -122,4 +129,4 @@ def test_a_table_of_objects_with_id_and_label_is_of_another_program(tmp_path: Pa
 
 def test_an_index_of_thousands_of_digits_is_no_index(tmp_path: Path) -> None:
     table = read_label_table(write(tmp_path, "Id,Target\na," + "9" * 5000 + "\n"))
-    assert "is not an index from 0 to 27" in table.problems[0]
+    assert "is no index from 0 to 27 and no location's name" in table.problems[0]

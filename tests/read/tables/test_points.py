@@ -32,8 +32,9 @@ def placed(folder: Path, text: str, count: int) -> list[list[float]]:
         ("t,y,x\n1,1.5,2\n3,3,4\n", 3),
         ("index,axis-0,axis-1,axis-2\n0,0,1.5,2\n1,2,3,4\n", 3),
         ("t,z,y,x\n0,0,1.5,2\n0,2,3,4\n", 3),
+        ('"item" , "y" , "x"\n0, "1.5", "2"\n2, "3", "4"\n', 3),
     ],
-    ids=["item", "name", "trackpy", "german z", "from one", "napari", "one time"],
+    ids=["item", "name", "trackpy", "german z", "from one", "napari", "one time", "blanks"],
 )
 def test_the_item_of_a_point(tmp_path: Path, text: str, count: int) -> None:
     assert placed(tmp_path, text, count) == [[0, 1.5, 2], [2, 3, 4]]

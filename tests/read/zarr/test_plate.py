@@ -133,3 +133,18 @@ def test_wells_outside_the_plate_are_refused(make_plate: Callable[..., Path]):
     put(path, "0.4" if (path / ".zattrs").exists() else "0.5", {"plate": {"wells": [{"path": "../other/1"}]}})
     with pytest.raises(ReadError, match="which is outside of the set; it is not read"):
         open_image_set(path)
+
+
+def test_acquisitions_of_a_plate_are_a_column(make_plate: Callable[..., Path]) -> None:
+    path = make_plate()
+    assert "acquisition" not in open_image_set(path).items
+    for file in [*path.rglob(".zattrs"), *path.rglob("zarr.json")]:
+        content = json.loads(file.read_text())
+        outer = content.get("attributes", content)
+        outer = outer.get("ome", outer)
+        if "plate" in outer:
+            outer["plate"]["acquisitions"] = [{"id": 0, "name": "before"}, {"id": 7}]
+        for number, image in enumerate(outer.get("well", {}).get("images", ())):
+            image["acquisition"] = 7 * number
+        file.write_text(json.dumps(content))
+    assert open_image_set(path).items["acquisition"].tolist() == ["before", "7"] * 2

@@ -134,8 +134,7 @@ class Objects(RegionPlan):
             return outline_regions(objects, self.window, (int(height), int(width)))
         require_size(objects, (int(height), int(width)), images.data.shape[2:])
         regions = object_regions(objects, self.window)
-        if len(regions) == 1:
-            require_one_part(objects, int(regions.ids[0]))
+        require_one_part(objects, regions.ids)
         return regions
 
     def planes(

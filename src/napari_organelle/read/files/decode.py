@@ -45,6 +45,16 @@ OTHERS = {
     b"p\0\0\0": "a Leica LIF",
     b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "an Olympus OIB or Zeiss ZVI",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000",
+    b"\0\0\0\x0cJXL ": "a JPEG XL",
+    b"\xff\x0a": "a JPEG XL",
+    b"RIFF": "a WebP or AVI",
+    b"P5": "a PGM",
+    b"P6": "a PPM",
+    b"8BPS": "a Photoshop file",
+    b"%PDF": "a PDF",
+    b"NRRD": "an NRRD",
+    b"SIMPLE": "a FITS",
     b"BM": "a BMP",
     b"GIF8": "a GIF",
     b"\x1f\x8b": "packed by gzip",
@@ -53,8 +63,20 @@ OTHERS = {
 """What else microscopes and programs write, by its first bytes."""
 
 ADVICE = {
-    "a BMP": "save it as PNG or TIFF",
-    "a GIF": "save it as PNG or TIFF",
+    **dict.fromkeys(
+        (
+            "a BMP",
+            "a GIF",
+            "a JPEG 2000",
+            "a JPEG XL",
+            "a WebP or AVI",
+            "a PGM",
+            "a PPM",
+            "a Photoshop file",
+            "a PDF",
+        ),
+        "save it as PNG or TIFF",
+    ),
     "packed by gzip": "unpack the .gz first",
     "a zip or an Excel workbook": "unpack a zip first, and save a sheet as CSV",
 }

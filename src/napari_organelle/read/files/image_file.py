@@ -12,13 +12,13 @@ import pandas as pd
 
 from napari_organelle.errors import ReadError
 from napari_organelle.files import readable
-from napari_organelle.outside import opening, read_whole
+from napari_organelle.outside import opening
 from napari_organelle.read.draft import Draft, build
 from napari_organelle.read.files.decode import SUFFIXES, are_gray, read_header
 from napari_organelle.read.files.listing import is_file, is_folder
 from napari_organelle.read.files.one_image import from_file
 from napari_organelle.read.files.tiff import ALPHA, GRAY, LARGE, RGB, TiffImage, arrange, lay_out
-from napari_organelle.read.files.tiff_open import COMPANION, MAX_XML, is_tiff, named_files
+from napari_organelle.read.files.tiff_open import COMPANION, is_tiff, named_files, read_companion
 from napari_organelle.read.image_set import Channel, ImageSet
 from napari_organelle.read.zarr.array import read_zarr
 
@@ -115,6 +115,15 @@ def group_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield group
 
 
+def whole_images(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files in order, without those that hold a part of an image that came before."""
+    taken: set[Path] = set()
+    for path in paths:
+        if path not in taken:
+            taken.update(path.with_name(name) for name in _files_of(path) if name != path.name)
+            yield path
+
+
 def _files_of(path: Path) -> tuple[str, ...]:
     """Names of the files of a stack in several files."""
     try:
@@ -126,16 +135,23 @@ def _files_of(path: Path) -> tuple[str, ...]:
 def read_files(paths: Sequence[Path]) -> ImageSet:
     """Open files of one picture each, all with the same channels, as the items of one set.
 
+    A picture in several files (multi-file OME-TIFF) is one item, by the first of its files.
+
     Raises
     ------
     ReadError
         If they do not have the same channels or pixel size, or one can't be read.
     """
-    facts, notes = set(), []
+    facts, notes, taken, whole = set(), list[str](), set[Path](), list[Path]()
     for path in paths:
-        fact, file_notes, _ = _facts(path)
+        if path in taken:
+            continue
+        fact, file_notes, files = _facts(path)
+        taken.update(path.with_name(name) for name in files if name != path.name)
+        whole.append(path)
         facts.add(fact)
         notes += [f"{path}: {note}" for note in file_notes]
+    paths = whole
     shared, planes = _shared(facts), None
     if shared.channels == RGB and are_gray(paths):
         shared, planes = shared._replace(channels=(GRAY,)), ((0, 1, 2),)
@@ -204,9 +220,9 @@ class TiffSeries:
             return self.image.read_part(self.series, index)
 
 
-def _read_tiff(path: Path) -> ImageSet:
+def _read_tiff(path: Path, companion: str | Path = "") -> ImageSet:
     with opening(path):
-        image = lay_out(path)
+        image = lay_out(path, companion)
         small = image.items == 1 and image.height * image.width <= LARGE
         if image.channels == RGB and small and are_gray([path]):
             image = replace(image, channels=(GRAY,), notes=(*image.notes, GRAY_AS_RGB))
@@ -239,8 +255,8 @@ def _lazy(image: TiffImage) -> da.Array:
 def _read_companion(path: Path) -> ImageSet:
     """The images that a companion file describes, by the first of their files that is there."""
     with opening(path):
-        names = named_files(read_whole(path, MAX_XML).decode("utf-8", "replace"))
+        names = named_files(read_companion(path))
     there = [path.with_name(Path(name).name) for name in names if path.with_name(Path(name).name).is_file()]
     if not there:
         raise ReadError(f"{path}: not one of the {len(names)} TIFFs that it names is in its folder")
-    return _read_tiff(there[0])
+    return _read_tiff(there[0], path)

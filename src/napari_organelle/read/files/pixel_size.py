@@ -10,9 +10,10 @@ MICROMETRES = {
     **dict.fromkeys(("Å", "Å", "angstrom", "Angstrom"), 1e-4),
     **dict.fromkeys(("m", "meter", "metre"), 1e6),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
+    **{"pm": 1e-6, "dm": 1e5, "in": 25400.0, "thou": 25.4, "pt": 25400 / 72},
 }
-"""Micrometres in the units that microscopes' files have. Centimetres are left out: ImageJ writes them where
-nobody set a scale, and the number is then the camera's pitch, not the specimen's."""
+"""Micrometres in units of length as microscopes' files and OME-XML write them."""
 
 
 def pixel_size(value: object, unit: object = "µm") -> tuple[float | None, str]:

@@ -76,6 +76,8 @@ class TiffImage:
         Rows and columns that are read at once.
     files : tuple of str
         Names of all files that the images are in, where there are several.
+    companion : str
+        Path of the companion file that describes them, where the TIFF does not name it.
     bits : int
         Of a sample.
     """
@@ -91,6 +93,7 @@ class TiffImage:
     meaning: str = ""
     chunk: tuple[int, int] = (0, 0)
     files: tuple[str, ...] = ()
+    companion: str = ""
     bits: int = field(default=0, repr=False)
 
     @property
@@ -133,7 +136,7 @@ class TiffImage:
         import zarr
 
         raw_index = index[:-1] if self.meaning == "palette" else index
-        with open_tiff(self.path) as (tiff, _):
+        with open_tiff(self.path, self.companion) as (tiff, _):
             series = tiff.series[number]
             # some bytes of the file are then the pixels: nothing else has to be read or decoded
             if _is_mapped(series):
@@ -199,10 +202,10 @@ def require_plane(axes: str) -> None:
         raise ReadError(f"expected an image with the axes Y and X; it has {axes or 'none'}")
 
 
-def lay_out(path: str | Path) -> TiffImage:
-    """As `lay_out_open`, for a file that is not open."""
-    with open_tiff(path) as (tiff, xml):
-        return lay_out_open(Path(path), tiff, xml)
+def lay_out(path: str | Path, companion: str | Path = "") -> TiffImage:
+    """As `lay_out_open`, for a file that is not open, and the companion file that describes it."""
+    with open_tiff(path, companion) as (tiff, xml):
+        return replace(lay_out_open(Path(path), tiff, xml), companion=str(companion))
 
 
 def lay_out_open(path: Path, tiff: tifffile.TiffFile, xml: str | None) -> TiffImage:

@@ -19,6 +19,11 @@ PLACE = re.compile(r"\b[czt]:\d+/\d+[ -]*")
 """Where a plane is, as Bio-Formats writes it into its label: ``c:1/2 z:3/5 - ``."""
 
 
+UNSET = ("cm", "in")
+"""Units that ImageJ writes where nobody set a scale: the number is then the camera's pitch or the printer's,
+not the specimen's."""
+
+
 @dataclass(frozen=True)
 class TiffMetadata:
     """What a TIFF says of one of its images.
@@ -52,7 +57,7 @@ def tiff_metadata(tiff: tifffile.TiffFile, ome: str | None = None) -> list[TiffM
         OME-XML that belongs to it; the file's own where not given.
     """
     kinds = [series.kind for series in tiff.series]
-    text = ome or tiff.ome_metadata
+    text = ome or tiff.ome_metadata or _cut_short(tiff)
     try:
         if text:
             metadatas = [*map(_ome_image, ElementTree.fromstring(text).iterfind("{*}Image/{*}Pixels"))]
@@ -62,6 +67,13 @@ def tiff_metadata(tiff: tifffile.TiffFile, ome: str | None = None) -> list[TiffM
     except Exception as error:  # noqa: BLE001 - metadata never keep an image from opening
         one = TiffMetadata(notes=(f"its metadata can't be read ({error}); names and size are unknown",))
     return [one] * len(kinds)
+
+
+def _cut_short(tiff: tifffile.TiffFile) -> str:
+    """OME-XML that tifffile does not take for it, since its end is missing."""
+    page = tiff.pages[0]
+    text = str(page.description) if isinstance(page, tifffile.TiffPage) else ""
+    return text if text.lstrip().startswith(("<?xml", "<OME")) and "<OME" in text[:4096] else ""
 
 
 def _ome_image(pixels: ElementTree.Element) -> TiffMetadata:
@@ -109,14 +121,15 @@ def _imagej(tiff: tifffile.TiffFile) -> TiffMetadata:
     evidence = tuple(lut_word(np.asarray(lut)) for lut in facts.get("LUTs") or ()) if coloured else ()
     page = tiff.pages[0]
     x, y = page.resolution if isinstance(page, tifffile.TiffPage) else (0, 0)
-    if str(facts.get("unit", "")) not in MICROMETRES or not x or not y:
+    unit = str(facts.get("unit", ""))
+    if unit not in MICROMETRES or unit in UNSET or not x or not y:
         return TiffMetadata(names, evidence)
     if not isclose(x, y, rel_tol=1e-3):
-        sides = f"{1 / x:g} x {1 / y:g} {facts['unit']}"
+        sides = f"{1 / x:g} x {1 / y:g} {unit}"
         return TiffMetadata(
             names, evidence, notes=(f"its pixels are not square ({sides}); their size is not used",)
         )
-    size, note = pixel_size(1 / x, facts["unit"])
+    size, note = pixel_size(1 / x, unit)
     return TiffMetadata(names, evidence, size, (note,) if note else ())
 
 

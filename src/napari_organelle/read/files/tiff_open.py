@@ -29,8 +29,17 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def open_tiff(path: str | Path) -> Iterator[tuple[tifffile.TiffFile, str | None]]:
+def open_tiff(
+    path: str | Path, companion: str | Path | None = None
+) -> Iterator[tuple[tifffile.TiffFile, str | None]]:
     """The open file and the OME-XML that belongs to it, from itself or from its companion.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    companion : str or Path, optional
+        A companion file that names it; else the one that it names itself, if any.
 
     Yields
     ------
@@ -51,13 +60,15 @@ def open_tiff(path: str | Path) -> Iterator[tuple[tifffile.TiffFile, str | None]
         file.seek(0)
         with tifffile.TiffFile(file, name=str(place)) as tiff:
             xml = tiff.ome_metadata
-            companion = _companion(place, xml) if xml else None
-            text = companion or xml or ""
+            described = read_companion(Path(companion)) if companion else _companion(place, xml)
+            text = described or xml or ""
             _require_few_planes(text)
-            if not companion and "FileName=" not in text:
+            if not described and "FileName=" not in text:
                 yield tiff, xml
                 return
-    with tifffile.TiffFile(place, omexml=companion, _multifile=stays_inside(place, text)) as tiff:
+    inside = stays_inside(place, text)
+    # a description of tifffile's own would come before the companion's
+    with tifffile.TiffFile(place, omexml=described, _multifile=inside, is_shaped=False) as tiff:
         yield tiff, text
 
 
@@ -132,19 +143,38 @@ def _number(text: str) -> float:
         return 0
 
 
-def _companion(place: Path, xml: str) -> str | None:
+def _companion(place: Path, xml: str | None) -> str | None:
     """Text of the companion file that an OME-TIFF refers to; None where there is none."""
-    if "BinaryOnly" not in xml:
+    if "BinaryOnly" not in (xml or ""):
         return None
     try:
-        found = ElementTree.fromstring(xml).find("{*}BinaryOnly")
+        found = ElementTree.fromstring(xml or "").find("{*}BinaryOnly")
     except ElementTree.ParseError:
         return None
     name = "" if found is None else found.get("MetadataFile", "")
     companion = place.with_name(Path(name).name or place.name)
     if not name or name != companion.name or not companion.is_file():
         return None
-    return read_whole(companion, MAX_XML).decode("utf-8", "replace")
+    return read_companion(companion)
+
+
+def read_companion(path: Path) -> str:
+    """The OME-XML of a companion file."""
+    return read_whole(path, MAX_XML).decode("utf-8", "replace")
+
+
+def companion_files(companion: Path) -> set[Path]:
+    """The files beside a companion that it describes and that have no OME-XML to say so themselves."""
+    try:
+        named = [companion.with_name(Path(name).name) for name in named_files(read_companion(companion))]
+        return {path for path in named if path.is_file() and not _has_ome(path)}
+    except (OSError, ReadError):
+        return set()
+
+
+def _has_ome(path: Path) -> bool:
+    with open_tiff(path) as (_, xml):
+        return xml is not None
 
 
 def named_files(xml: str) -> list[str]:

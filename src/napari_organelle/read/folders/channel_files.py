@@ -16,7 +16,7 @@ from napari_organelle.read.files.decode import SUFFIXES, read_header
 from napari_organelle.read.files.evidence import numbered_channels
 from napari_organelle.read.files.image_file import picture_facts
 from napari_organelle.read.files.listing import ENOUGH, is_file, is_folder, scan
-from napari_organelle.read.folders.layouts import LAYOUTS, PASSED_OVER, POSITION, STEPS, Layout
+from napari_organelle.read.folders.layouts import LAYOUTS, LINES, PASSED_OVER, POSITION, STEPS, Layout
 from napari_organelle.read.folders.plain import beside_sentence, images_beside_projections, pictures
 from napari_organelle.read.image_set import ImageSet
 
@@ -170,10 +170,12 @@ def _items(keys: list[tuple[str, ...]]) -> pd.DataFrame:
 
 
 def _channel_name(text: str) -> str:
-    """A number says nothing: ``channel 1``; ``1DAPI`` and ``DAPI - DAPI`` are DAPI."""
+    """A number says nothing: ``channel 1``; ``1DAPI``, ``DAPI - DAPI`` and ``DAPI 377,447`` are DAPI."""
+    if re.fullmatch(LINES, text):
+        return text
     if text.isdecimal():
         return f"channel {int(text)}"
-    return re.sub(r"^\d(?=[A-Za-z])", "", text).partition(" - ")[0]
+    return re.sub(r"^\d(?=[A-Za-z])| \d{3},\d{3}$", "", text).partition(" - ")[0]
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:

@@ -20,7 +20,7 @@ from napari_organelle.read.image_set import ImageSet
 
 
 def matches(path: Path) -> bool:
-    """Whether folders named as channels hold gray pictures, most of them of the same names."""
+    """Whether folders named as channels hold gray pictures, most of the least filled one's also elsewhere."""
     if not path.is_dir():
         return False
     names = {
@@ -35,7 +35,8 @@ def matches(path: Path) -> bool:
     if len(filled) < 2 or not all(CHANNEL_FOLDER.fullmatch(folder.name) for folder in filled):
         return False
     counts = Counter(_item(name, folder.name) for folder, found in filled.items() for name in set(found))
-    if 2 * sum(count > 1 for count in counts.values()) <= len(counts):
+    least = min(len(found) for found in filled.values())
+    if 2 * sum(count > 1 for count in counts.values()) <= least:
         return False
     folder, found = next(iter(filled.items()))
     try:

@@ -18,7 +18,7 @@ from napari_organelle.read.files.listing import ENOUGH, is_folder, scan, subfold
 from napari_organelle.read.files.tiff import RGB
 from napari_organelle.read.files.tiff_open import is_tiff
 from napari_organelle.read.folders.channel_files import find_layout
-from napari_organelle.read.folders.layouts import POSITION, SPLITS, STEPS
+from napari_organelle.read.folders.layouts import CHANNEL_FOLDER, POSITION, SPLITS, STEPS
 from napari_organelle.read.folders.plain import images_beside_masks, pictures
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.yeast.deepyeast import CHANNELS, PLANES, PROTEIN
@@ -74,7 +74,7 @@ def read(path: Path) -> ImageSet:
                     "item here; open the folder by itself for items with all channels"
                 )
             crops += _group(files, parts)
-        problems += _look_alike(path)
+        problems += [*_look_alike(path), *_without_pictures(path)]
     if not crops:
         raise ReadError(
             f"{path}: expected PNG, JPEG or TIFF pictures in folders named by class; there are none"
@@ -195,6 +195,24 @@ def _look_alike(path: Path) -> list[str]:
         "evened out, case is kept"
         for names in alike
     ]
+
+
+def _without_pictures(path: Path) -> list[str]:
+    """A sentence on folders that would be classes and hold no picture, and on those named as channels."""
+    first = subfolders(path)
+    above = [path, *(folder for folder in first if folder.name.casefold() in SPLITS)]
+    folders = [folder for place in above for folder in subfolders(place) if folder not in above]
+    empty = [folder for folder in folders if not any(map(_has_picture, [folder, *subfolders(folder)]))]
+    found = []
+    if empty:
+        names = ", ".join(readable(folder.name) for folder in empty[:4])
+        found.append(f"{path}: {len(empty):,} folders hold no PNG, JPEG or TIFF and are no classes: {names}")
+    if folders and all(CHANNEL_FOLDER.fullmatch(folder.name) for folder in folders):
+        found.append(
+            f"{path}: the folders are named as channels, but share no names of files: they are taken for "
+            "classes. Where they hold the channels of images, give an image's files one name"
+        )
+    return found
 
 
 def _is_position(folder: Path) -> bool:

@@ -18,11 +18,13 @@ class Layout(NamedTuple):
 
 
 PLATE = r"(?:(?P<plate>.+?)_)?"
-WELL = r"(?P<well>[A-P]\d{1,2})"
+WELL = r"(?P<well>(?:[A-P]|A[A-F])\d{1,2})"
 UUID = r"(?:[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?"
+LINES = r"405|440|445|458|473|488|514|532|546|555|561|568|594|633|638|640|647"
 DYE = (
     r"DAPI|Hoechst|BFP|GFP|EGFP|mNeonGreen|mNeon|FITC|YFP|Venus|RFP|mCherry|tdTomato|mScarlet|TRITC|DsRed|"
-    r"Orig(?:Blue|Green|Red|Yellow)|TxRed|Cy3|Cy5|A(?:F|lexa)?\d{3}|\d{3}nm|BF|DIC|Brightfield|Phase|TL|Trans"
+    r"Orig(?:Blue|Green|Red|Yellow)|TxRed|Cy3|Cy5|A(?:F|lexa)?\d{3}|\d{3}nm|"
+    rf"{LINES}|BF|DIC|Brightfield|Phase|TL|Trans"
 )
 
 PATTERNS = {
@@ -45,7 +47,14 @@ PATTERNS = {
     ),
     "Micro-Manager 1.4": r"img_(?P<time>\d{9})_(?P<channel>.+)_(?P<section>\d{3})",
     "Cellomics": r"(?P<plate>.+?)_" + WELL + r"f(?P<field>\d+)d(?P<channel>\d+)",
-    "Gen5": WELL + r"_-?\d+_\d+_(?P<field>\d+)_(?P<channel>[A-Z][^_]*)_(?P<time>\d+)",
+    "Gen5": (WELL + r"_-?\d+_\d+_(?P<field>\d+)(?:Z(?P<section>\d+))?_(?P<channel>[A-Z][^_]*)_(?P<time>\d+)"),
+    "Incucyte": (
+        PLATE + r"(?P<channel>(?!VID\d)[^_]+)(?:_(?P<stem>VID\d+))?_" + WELL + r"_(?P<field>\d+)_"
+        r"(?P<time>(?:\d+y\d+m)?\d+d_?\d+h\d+m)"
+    ),
+    "Opera": (
+        r"(?P<row>\d{3})(?P<column>\d{3})-(?P<time>\d+)-(?P<field>\d{3})(?P<section>\d{3})(?P<channel>\d{3})"
+    ),
     "ZEN": (
         r"(?P<stem>.+?)_(?=[^_]*c\d+[^_]*_ORG)(?:c(?P<channel>\d+)|s(?P<field>\d+)|t(?P<time>\d+)|"
         r"z(?P<section>\d+)|[bhmrv]\d+)+_ORG"
@@ -53,6 +62,7 @@ PATTERNS = {
     "NIS-Elements": (
         r"(?P<stem>.*?)(?:t(?P<time>\d+))?xy(?P<field>\d+)(?:z(?P<section>\d+))?c(?P<channel>\d+)"
     ),
+    "Olympus FluoView": (r"(?P<stem>.+?)_C(?P<channel>\d{3})(?:Z(?P<section>\d{3}))?(?:T(?P<time>\d{3}))?"),
     "Fiji": r"C(?P<channel>\d+)-(?P<stem>.+)",
     "well, field, channel": PLATE + WELL + r"_[sf]?(?P<field>\d+)_(?P<channel>[^_]+)",
     "numbered channels": r"(?P<stem>.+?)[_-](?P<channel>(?:ch|c|channel)=?\d{1,2})",

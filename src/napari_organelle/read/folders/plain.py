@@ -11,10 +11,12 @@ from napari_organelle.errors import ReadError
 from napari_organelle.read.files import image_file
 from napari_organelle.read.files.decode import SUFFIXES
 from napari_organelle.read.files.listing import ENOUGH, is_folder, scan
-from napari_organelle.read.files.tiff_open import COMPANION, is_tiff
+from napari_organelle.read.files.tiff_open import COMPANION, companion_files, is_tiff
 from napari_organelle.read.folders.layouts import IMAGES, MASKS, PASSED_OVER, PROJECTIONS
 from napari_organelle.read.image_set import ImageSet
 from napari_organelle.read.labels.beside import with_masks
+
+MAX_CHANNELS = 5
 
 SHOWN = 3
 """Reasons that are given for images that are left out."""
@@ -46,13 +48,14 @@ def read(path: Path) -> ImageSet:
         images = read(inner)
         return replace(images, problems=(beside_sentence(path, inner), *images.problems))
     files, problems = pictures(path)
+    problems += perhaps_channels(files)
     groups: dict[object, list[Path]] = {}
     errors = []
     for group in image_file.group_files(files):
         try:
             facts: object = image_file.picture_facts(group[0])
         except ReadError as error:
-            errors.append(str(error))
+            errors.append((group[0], str(error)))
             facts = group[0]
         groups.setdefault(facts, []).extend(group)
     if not groups:
@@ -66,7 +69,8 @@ def read(path: Path) -> ImageSet:
             f"{path}: {len(left):,} images are unlike the others (stacks, other channels or sizes of pixels, "
             f"broken) and left out here; first: {left[0]}"
         )
-    problems += errors[:SHOWN]
+    # the one that is opened is understood otherwise, as a stack
+    problems += [error for path, error in errors if path not in chosen][:SHOWN]
     return with_masks(
         replace(
             images, source=path if len(chosen) > 1 else images.source, problems=(*problems, *images.problems)
@@ -102,17 +106,20 @@ def beside_sentence(path: Path, inner: Path) -> str:
 
 def pictures(folder: Path) -> tuple[list[Path], list[str]]:
     """Images of a folder by name, and sentences on what is passed over."""
-    files, passed, others = [], [], []
+    files, passed, others, companions = [], [], [], []
     for entry in sorted(scan(folder), key=lambda entry: entry.name):
         path = Path(entry.path)
         if PASSED_OVER.fullmatch(entry.name) and not is_folder(entry):
             passed.append(entry.name)
         elif is_image(path):
             files.append(path)
-        elif not is_folder(entry) and not QUIET.fullmatch(entry.name) and not entry.name.endswith(COMPANION):
+        elif entry.name.lower().endswith(COMPANION):
+            companions.append(path)
+        elif not is_folder(entry) and not QUIET.fullmatch(entry.name):
             others.append(entry.name)
     if not files and any(name.lower().endswith(SUFFIXES) for name in passed):
         files, passed = [folder / name for name in passed if name.lower().endswith(SUFFIXES)], []
+    files = _described(files, companions)
     problems = []
     if passed:
         problems.append(
@@ -126,6 +133,35 @@ def pictures(folder: Path) -> tuple[list[Path], list[str]]:
             f"{folder}: {len(others):,} other files ({kinds}) are skipped; first: {others[0]}{advice}"
         )
     return files, problems
+
+
+def _described(files: list[Path], companions: list[Path]) -> list[Path]:
+    """Companion files in the place of the images that only they describe."""
+    for companion in companions:
+        if described := companion_files(companion):
+            files = sorted([companion, *(file for file in files if file not in described)])
+    return files
+
+
+def perhaps_channels(files: list[Path]) -> list[str]:
+    """A sentence where each of several pictures of a folder is there once for each of a few words."""
+    stems = {file.stem for file in files}
+    names = [re.split(r"[_\-. ]+", stem) for stem in stems]
+    if not names or {len(words) for words in names} != {len(names[0])}:
+        return []
+    for place, _ in enumerate(names[0]):
+        values = sorted({words[place] for words in names})
+        count = len({(*words[:place], *words[place + 1 :]) for words in names})
+        is_whole = len(files) == len(stems) == count * len(values)
+        # words that end in a number count time points, sections or fields
+        are_words = not any(value[-1:].isdecimal() for value in values)
+        if count > 1 and 1 < len(values) <= MAX_CHANNELS and is_whole and are_words:
+            return [
+                f"{files[0].parent}: each of {count:,} pictures is there as {', '.join(values)}, and each "
+                "file is taken for a picture of its own. If these are its channels, end their names in _ch1, "
+                "_ch2, or put them into folders ch1, ch2"
+            ]
+    return []
 
 
 def is_image(path: Path) -> bool:

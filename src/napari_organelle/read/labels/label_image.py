@@ -41,7 +41,8 @@ def open_label_image(path: Path, items: int = 1) -> da.Array | np.ndarray:
     Returns
     -------
     (N, Y, X) dask or numpy array of int
-        Reading raises a ReadError where values are no whole numbers, negative or too large.
+        -1 in the place of 0, as some programs write where there is no object, becomes 0. Reading raises a
+        ReadError where values are no whole numbers, negative otherwise, or too large.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def _whole(block: np.ndarray, name: str) -> np.ndarray:
     Raises
     ------
     ReadError
-        If a value is no whole number, negative or does not fit.
+        If a value is no whole number, negative or does not fit; -1 may stand for 0.
     """
     if block.dtype.kind == "f":
         if not (np.isfinite(block).all() and (block == np.round(block)).all()):
@@ -138,12 +139,13 @@ def _whole(block: np.ndarray, name: str) -> np.ndarray:
         raise ReadError(
             f"{name}: expected labels below 2**63; there is {block.max()}. Number the objects from 1 on"
         )
-    if block.size and block.min() < 0:
+    # beside 0, either may be an object; a count that ran over 32,767 in 16 bits has other negative numbers
+    if block.size and block.min() < 0 and not (block.min() == -1 and (block != 0).all()):
         raise ReadError(
             f"{name}: expected 0 for the background and labels from 1 on; there is {block.min():g}. Set "
             "negative values to 0, or save more than 32,767 objects as 32-bit"
         )
-    return block.astype(np.int64)
+    return np.maximum(block.astype(np.int64), 0)
 
 
 def _first_odd(block: np.ndarray) -> float:

@@ -93,6 +93,7 @@ def label_files(folder: Path, images: ImageSet) -> dict[int, list[Path]]:
     """Files of a folder by the item whose labels they are, as far as their names tell."""
     names = ItemNames(images)
     own = {str(file) for row in (images.files.paths if images.files else ()) for file in row}
+    own.update(map(str, images.items["path"]))
     found: dict[int, list[Path]] = {}
     for file in _listing(folder, folder.stat().st_mtime_ns):
         if str(file) in own:

@@ -71,6 +71,9 @@ HPA_2021 = (
 CLASSES = {"target": HPA_2018, "label": HPA_2021}
 """Class names by the header of the column of indices, beside a column of ids."""
 
+STAIN = re.compile(r"_(?:red|green|blue|yellow)$", re.IGNORECASE)
+"""What names of files have beyond the id."""
+
 WORDS = re.compile(r"[|;]\s*")
 """What parts names of classes, which hold blanks themselves."""
 
@@ -126,7 +129,8 @@ def read_label_table(path: Path) -> LabelTable:
     """Read a table with the header ``Id,Target`` (2018), ``ID,Label`` (2021) or ``Image,...,Label_idx``.
 
     Labels are indices or names of classes, parted by blanks (indices only), bars or semicolons. An image that
-    is a URL of the Atlas is called by its last two parts. Of two rows with the same id the first counts.
+    is a URL of the Atlas is called by its last two parts; a file by its name without the stain. Of two rows
+    with the same id the first counts.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def read_label_table(path: Path) -> LabelTable:
             f"its columns are {list(text.columns)}"
         )
     table = LabelTable(path, columns.class_names, problems=list(text.problems))
-    seen: dict[str, int] = {}
+    seen: dict[str, tuple[int, str]] = {}
     for line, cells in zip(text.lines, text.rows, strict=True):
         _read_row(table, line, _image_id(cells[columns.image]), cells[columns.label], seen)
     if not table.labels:
@@ -149,14 +153,18 @@ def read_label_table(path: Path) -> LabelTable:
     return table
 
 
-def _read_row(table: LabelTable, number: int, image: str, label: str, seen: dict[str, int]) -> None:
+def _read_row(
+    table: LabelTable, number: int, image: str, label: str, seen: dict[str, tuple[int, str]]
+) -> None:
     if not image:
         table._fault(number, "", "it has no id; the row is skipped")
         return
     if image in seen:
-        table._fault(number, image, f"id {image} is there again; row {seen[image]} counts")
+        row, before = seen[image]
+        if label != before:
+            table._fault(number, image, f"id {image} is there again; row {row} counts")
         return
-    seen[image] = number
+    seen[image] = number, label
     if not label:
         table._fault(number, image, f"id {image} has no label")
         table.labels[image] = ""
@@ -167,7 +175,11 @@ def _read_row(table: LabelTable, number: int, image: str, label: str, seen: dict
             names[name] = None
         else:
             last = len(table.class_names) - 1
-            table._fault(number, image, f"label {word[:40]!r} of id {image} is not an index from 0 to {last}")
+            table._fault(
+                number,
+                image,
+                f"label {word[:40]!r} of id {image} is no index from 0 to {last} and no location's name",
+            )
     table.labels[image] = LABEL_SEPARATOR.join(names)
 
 
@@ -190,7 +202,8 @@ def _image_id(text: str) -> str:
     parts = text.replace("\\", "/").split("/")
     if "proteinatlas" in text.lower() and len(parts) > 1:
         return "_".join(parts[-2:])
-    return ENDING.sub("", parts[-1])
+    bare = ENDING.sub("", parts[-1])
+    return bare if bare == parts[-1] else STAIN.sub("", bare)
 
 
 def _columns(names: Sequence[str]) -> _Columns | None:

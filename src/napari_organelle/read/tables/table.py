@@ -152,7 +152,7 @@ def _read(path: Path, data: bytes) -> Table:
     text, problem = decode_text(data, path)
     delimiter, skip = _delimiter(text)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         numbered = [([bare(tidy(cell)) for cell in cells], reader.line_num) for cells in reader][skip:]
     except csv.Error as error:
         raise ReadError(f"{path}: expected a table of text; {error}") from error
@@ -200,7 +200,7 @@ def peek(path: Path) -> Table | None:
         delimiter, skip = _delimiter(text)
         rows = [
             [bare(tidy(cell)) for cell in cells]
-            for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         ]
     except (OSError, ReadError, csv.Error):
         return None
@@ -261,7 +261,11 @@ def _delimiter(text: str) -> tuple[str, int]:
     best, chosen = (False, 0.0, 0), ","
     for delimiter in DELIMITERS:
         try:
-            counts = [len(cells) for cells in csv.reader(lines, delimiter=delimiter) if any(cells)]
+            counts = [
+                len(cells)
+                for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+                if any(cells)
+            ]
         except csv.Error:
             continue
         if not counts:

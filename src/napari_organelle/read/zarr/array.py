@@ -9,6 +9,7 @@ from typing import Any
 from napari_organelle.errors import ReadError
 from napari_organelle.outside import opening, require_inside
 from napari_organelle.read.files.evidence import colour_word, numbered_channels
+from napari_organelle.read.files.listing import is_folder, scan
 from napari_organelle.read.files.one_image import from_file
 from napari_organelle.read.files.pixel_size import pixel_size
 from napari_organelle.read.files.tiff import RGB, UNNAMED, arrange, guess_axes
@@ -46,6 +47,11 @@ def _read(path: Path) -> ImageSet:
         return replace(images, problems=(f"{path.name}: {note}",) if note else ())
     attributes: dict[str, Any] = dict(node.attrs)
     image = attributes.get("ome", attributes)
+    if "multiscales" not in image and (arrays := [name for name, _ in node.arrays()]):
+        raise ReadError(
+            f"a group of {len(arrays)} arrays, {', '.join(arrays[:4])}, that does not say what they are: "
+            f"open one by itself, such as {path / arrays[0]}, or save it as OME-Zarr"
+        )
     scales = require_scales(image)
     place = str(scales["datasets"][0]["path"])
     require_inside(path, place)
@@ -56,7 +62,20 @@ def _read(path: Path) -> ImageSet:
     data = arrange(da.from_zarr(require_sound(level)), axes)
     channels = numbered_channels(data.shape[1], ome_channel_names(image), ome_evidence(image))
     size, note = ome_pixel_size(scales, axes)
-    return replace(from_file(data, channels, path, size), problems=(f"{path.name}: {note}",) if note else ())
+    notes = [f"{path.name}: {sentence}" for sentence in (note, _own_labels(path)) if sentence]
+    return replace(from_file(data, channels, path, size), problems=tuple(notes))
+
+
+def _own_labels(path: Path) -> str:
+    """A sentence on labels that lie in an OME-Zarr image: they are not taken unasked."""
+    folder = path / "labels"
+    names = sorted(entry.name for entry in scan(folder) if is_folder(entry)) if folder.is_dir() else []
+    if not names:
+        return ""
+    return (
+        f"it holds the labels {', '.join(names[:4])}, which are not taken by themselves: give one as the "
+        f"objects to classify them, --labels {folder / names[0]}"
+    )
 
 
 def plain_axes(shape: tuple[int, ...]) -> tuple[str, str]:

@@ -147,6 +147,7 @@ def _plate_fields(path: Path, plate: Attributes, problems: list[str]) -> list[di
     if not isinstance(plate, dict):
         raise ReadError(f"expected an object as 'plate' in the metadata; it is {plate!r:.80}")
     name = str(plate.get("name") or path.name.removesuffix(".zarr").removesuffix(".ome"))
+    names = _acquisitions(plate)
     for well in _list(plate, "wells"):
         place = str(well.get("path", ""))
         row, _, column = place.partition("/")
@@ -176,10 +177,19 @@ def _plate_fields(path: Path, plate: Attributes, problems: list[str]) -> list[di
                     "row": row,
                     "column": column,
                     "field": field,
+                    **({"acquisition": names.get(str(image.get("acquisition")), "")} if names else {}),
                     "problem": "" if field in there else f"{path / place / field}: there is no such field",
                 }
             )
     return fields
+
+
+def _acquisitions(plate: Attributes) -> dict[str, str]:
+    """Names of a plate's acquisitions by their ids, where there are several."""
+    found = plate.get("acquisitions")
+    rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    names = {str(each.get("id")): str(each.get("name") or each.get("id")) for each in rows}
+    return names if len(names) > 1 else {}
 
 
 def _collection_fields(path: Path, problems: list[str]) -> list[dict[str, Any]]:
