@@ -361,7 +361,7 @@ def test_regions_unlike_the_training_images_are_counted_and_called_nothing(
     out = tmp_path / "out.csv"
     options = ("--channels", "cytosol=0,protein=1", "--threshold", 0)
     assert run(field, "--model", model.path, *options, "-o", out) == 0
-    assert "warning: 1 of 1 regions are unlike the images that tiny was trained on" in capsys.readouterr().err
+    assert "warning: 1 of 1 regions is unlike the images that tiny was trained on" in capsys.readouterr().err
     table = table_of(out)
     assert table["called"].tolist() == ["unsure"]
     assert table["unlike_training"].tolist() == [True]

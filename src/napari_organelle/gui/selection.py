@@ -154,6 +154,16 @@ class Selection:
             "Pick labels that were made from this image."
         )
 
+    def labels_doubt(self, labels: Labels) -> str:
+        """A sentence where a fitting Labels layer does not lie on the image; ``""`` where it does."""
+        corners = np.array([[0, 0], self.shape[-2:]], float)
+        if np.allclose(_seen_at(labels, corners), _seen_at(self.reference, corners), rtol=1e-3, atol=1e-6):
+            return ""
+        return (
+            f"'{labels.name}' lies elsewhere on the canvas than '{self.reference.name}': its pixels were "
+            "taken for those of the image, whatever its scale and shift."
+        )
+
     def labels(self, labels: Labels) -> Any:
         """A fitting Labels layer as (N, Y, X); not copied, unless it has a channel axis too."""
         data = full_data(labels)
@@ -261,3 +271,9 @@ def _lazy(plane: Any) -> Any:
     if isinstance(plane, da.Array):
         return plane
     return da.from_array(plane, chunks=(1, CHUNK, CHUNK), name=False)
+
+
+def _seen_at(layer: Layer, places: np.ndarray) -> np.ndarray:
+    """World coordinates (y, x) of places in the first plane of a layer."""
+    before = [0.0] * (layer.ndim - 2)
+    return np.array([layer.data_to_world([*before, *place])[-2:] for place in places])

@@ -81,7 +81,8 @@ def unlike_note(count: int, regions: int, model: str) -> str:
     """A sentence on how many regions are unlike the pictures that a model was trained on; ``""`` for none."""
     if not count:
         return ""
+    are = "is" if count == 1 else "are"
     return (
-        f"{count:,} of {regions:,} regions are unlike the images that {model} was trained on: nothing is "
+        f"{count:,} of {regions:,} regions {are} unlike the images that {model} was trained on: nothing is "
         "called there (column unlike_training)."
     )

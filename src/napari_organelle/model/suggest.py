@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Suggestion", "suggest_model"]
+__all__ = ["ASIDE", "Suggestion", "suggest_model"]
 
 SUITED = {"hpa": "hpa-28", "deepyeast": "yeast-12", "yeast": "yeast-12"}
 """Model for each kind of image set whose reader knows what was imaged."""
+
+
+ASIDE = ("hpa-stain",)
+"""Models that answer another question than where a protein is: they are never chosen unasked."""
 
 
 @dataclass(frozen=True)

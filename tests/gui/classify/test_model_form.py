@@ -36,7 +36,7 @@ def test_one_view_is_offered_for_a_model_that_averages_over_eight(
 def test_the_reader_of_a_set_decides_which_model_is_suggested_and_a_pick_stays(
     qtbot: Any, models: Path, make_bundle: Callable[..., ModelBundle]
 ) -> None:
-    for name in ("hpa-28", "yeast-12"):
+    for name in ("hpa-28", "hpa-stain", "yeast-12"):
         copy(make_bundle(name=name).path, models)
     form = ModelForm()
     for widget in (form, form.fast, form.info):
@@ -45,11 +45,16 @@ def test_the_reader_of_a_set_decides_which_model_is_suggested_and_a_pick_stays(
     def fit(spec: ModelSpec) -> int:
         return int(spec.name == "tiny")
 
-    chosen = []
+    chosen, unknown = [], []
     for kind in ("hpa", "deepyeast", "image", None):
         form.suggest(kind, fit)
         chosen.append(form.combo.value[0])
+        unknown.append(form.info.text().startswith("Nothing says what cells these are"))
     assert chosen == ["hpa-28", "yeast-12", "tiny", "tiny"]
+    assert unknown == [False, False, True, True]
+    form.suggest(None, lambda spec: int(spec.name == "hpa-stain"))
+    assert form.combo.value[0] != "hpa-stain"
     form.open(make_bundle(name="own").path)
     form.suggest("hpa", fit)
+    assert not form.info.text().startswith("Nothing says")
     assert form.combo.value[0] == "own"

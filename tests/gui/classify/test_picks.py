@@ -128,6 +128,9 @@ def test_another_unit_is_the_same_length(viewer: napari.Viewer, open_widget: Ope
     assert (regions.tile.value(), regions.stride.value()) == (8, 8)
     pick(regions.unit, "px")
     assert (regions.tile.value(), regions.stride.value()) == (16, 16)
+    regions.stride.setValue(4)
+    regions.tile.setValue(20)
+    assert (regions.tile.value(), regions.stride.value()) == (20, 4)
 
 
 @pytest.mark.parametrize(

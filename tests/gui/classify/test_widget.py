@@ -131,6 +131,23 @@ def test_objects_keep_their_labels_and_colours_follow(
     assert not cells.visible
 
 
+def test_labels_that_lie_elsewhere_are_told_and_a_new_dock_takes_the_result(
+    viewer: napari.Viewer, open_widget: Open, finish: Finish
+) -> None:
+    viewer.add_image(half_bright(), name="GFP")
+    data = np.zeros((64, 64), np.int32)
+    data[10:14, 10:14] = 5
+    viewer.add_labels(data, name="shifted", translate=(500, 500))
+    widget = open_widget()
+    pick(widget.form.regions.kind, "objects")
+    widget.start()
+    finish(widget)
+    assert "'shifted' lies elsewhere on the canvas than 'GFP'" in widget.message.text()
+    another = open_widget()
+    assert another.results.result is widget.results.result
+    assert another.pages.isTabEnabled(another.pages.indexOf(another.pages.widget(1)))
+
+
 def test_points_in_another_scale_are_where_they_look(
     viewer: napari.Viewer, open_widget: Open, finish: Finish
 ) -> None:

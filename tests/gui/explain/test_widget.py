@@ -131,7 +131,7 @@ def test_the_heat_map_can_be_hidden_and_goes_with_the_result(
         viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: "why: heat map" not in viewer.layers)
     assert why.shown is None
-    assert "Nothing is classified" in why.status.text()
+    assert "No layer shows a result" in why.status.text()
 
 
 def test_what_goes_wrong_is_said(

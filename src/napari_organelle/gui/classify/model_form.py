@@ -14,9 +14,10 @@ from napari_organelle.gui.fields import ObjectCombo, wrapped_label
 from napari_organelle.gui.model_news import model_news
 from napari_organelle.model.bundle import ONNX_SUFFIX, SUFFIX, ModelBundle, find_bundles, user_folder
 from napari_organelle.model.spec import LEARNED_NOTHING, ModelSpec
-from napari_organelle.model.suggest import suggest_model
+from napari_organelle.model.suggest import ASIDE, suggest_model
 
 SHOWN_CLASSES = 4
+UNKNOWN = "Nothing says what cells these are: this model was chosen by its channels alone."
 
 
 class ModelForm(QWidget):
@@ -45,7 +46,7 @@ class ModelForm(QWidget):
         self.has_views = False
         self._opened: dict[str, Path] = {}
         self._shown: tuple[str, int] | str = ""
-        self._is_picked = False
+        self._is_picked, self._is_known = False, True
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.combo, 1)
@@ -87,18 +88,21 @@ class ModelForm(QWidget):
             return
         fits = {}
         for found in [*(find_bundles() | self._opened).items()]:
+            if found[0] in ASIDE:
+                continue
             try:
                 fits[found] = fit(ModelBundle.open(found[1]).spec)
             except BundleError:
                 continue
         suited = suggest_model(kind, [name for name, _ in fits]).model
         best = max(fits, key=lambda found: (found[0] == suited, fits[found]), default=self.combo.value)
-        if best != self.combo.value:
+        was_known, self._is_known = self._is_known, suited is not None
+        if best != self.combo.value or was_known != self._is_known:
             self.combo.choose(best)
             self._take()
 
     def _on_picked(self, row: Any = None) -> None:
-        self._is_picked = True
+        self._is_picked = self._is_known = True
         self._take()
 
     def _ask_file(self) -> None:
@@ -122,6 +126,8 @@ class ModelForm(QWidget):
         if self.bundle and self.fast.isChecked():
             self.bundle = self.bundle.with_views(1)
         text = about(self.bundle.spec) if self.bundle else self.problem
+        if self.bundle and not self._is_known:
+            text = f"{UNKNOWN} {text}"
         self.info.setText(text)
         bad = self.bundle is None or self.bundle.spec.verdict == LEARNED_NOTHING
         self.info.setStyleSheet("color: #ff5a4d;" if bad else "")

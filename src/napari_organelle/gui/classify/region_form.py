@@ -80,7 +80,8 @@ class RegionForm(QWidget):
             ("Window", self.window),
         ]
         """Rows below `kind`: text and field."""
-        self._kind_picked = self._cells_picked = self._tile_picked = self._window_picked = False
+        self._kind_picked = self._cells_picked = self._window_picked = False
+        self._tile_picked = self._stride_picked = False
         self._unit = PIXELS
         self._options: Sequence[ChannelOption] = ()
         self._channels: ChannelMap | None = None
@@ -110,12 +111,13 @@ class RegionForm(QWidget):
     def _on_tile(self, value: float) -> None:
         """Tiles touch, until a stride is typed."""
         self._tile_picked = True
-        with QSignalBlocker(self.stride):
-            self.stride.setValue(value)
+        if not self._stride_picked:
+            with QSignalBlocker(self.stride):
+                self.stride.setValue(value)
         self.changed.emit()
 
     def _on_stride(self) -> None:
-        self._tile_picked = True
+        self._tile_picked = self._stride_picked = True
         self.changed.emit()
 
     def _on_window(self) -> None:

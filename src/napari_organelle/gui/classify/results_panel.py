@@ -63,7 +63,6 @@ class ResultsPanel(QFrame):
         self.python_button = _button("Copy as Python", "Copy the lines of Python that give this table")
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addRow(self.about)
         layout.addRow("Threshold", self.threshold)
         layout.addRow(self.legend)
         layout.addRow(self.teaching)
@@ -75,6 +74,7 @@ class ResultsPanel(QFrame):
             row.addWidget(left, 1)
             row.addWidget(right, 1)
             layout.addRow(row)
+        layout.addRow(self.about)
         let_scroll(self.threshold)
         self.threshold.setAccessibleName("Threshold")
         self._touched: dict[str, float] = {}

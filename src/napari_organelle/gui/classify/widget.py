@@ -27,6 +27,7 @@ from napari_organelle.gui.devices import DeviceList, ask_devices
 from napari_organelle.gui.docks import open_gallery
 from napari_organelle.gui.inputs import add_layer
 from napari_organelle.gui.model_news import model_news
+from napari_organelle.gui.picking import results_shown
 from napari_organelle.gui.region_news import is_same, region_news
 from napari_organelle.gui.rollup.page import RollUpPage, Source
 from napari_organelle.gui.status import Speed, duration, progress_text, status_line
@@ -40,6 +41,7 @@ from napari_organelle.read.image_set import ImageSet
 from napari_organelle.show.tables import results_table
 from napari_organelle.train.fitting import EpochReport
 
+BUSY = "A run goes on in Classify organelles: wait for its end, or stop it."
 LOOKING = "looking for devices"
 MAX_NAMED = 5
 
@@ -85,8 +87,7 @@ class ClassifyWidget(Body):
         self._groups_page = self.add_page("Groups", self.roll_up)
         self.runs = RunsPage(self.events)
         self._runs_page = self.add_page("Runs", self.runs)
-        for page in self._later_pages:
-            self.pages.setTabEnabled(page, False)
+        self._enable_pages(False)
         self.form.changed.connect(self._refresh_timer.start)
         self.form.regions.find_cells.connect(self.find_cells)
         self.results.said.connect(self.say)
@@ -101,6 +102,8 @@ class ClassifyWidget(Body):
         self.pages.currentChanged.connect(lambda _: self.roll_up.refresh())
         self.start_job(ask_devices(), self._on_devices, self._on_devices_end)
         self.refresh()
+        if results := results_shown(napari_viewer):
+            self._go_back_to(results[0])
 
     # before a run
 
@@ -160,6 +163,7 @@ class ClassifyWidget(Body):
         current = Run(request, record_of(request, self.form.image.value, layer))
         if isinstance(request.plan, Objects):
             current.labels = layer
+            current.notes.append(self.form.selection().labels_doubt(layer))
         self.start_run(
             run(request), partial(self._on_report, current), partial(self._on_end, current), "starting…"
         )
@@ -200,7 +204,7 @@ class ClassifyWidget(Body):
         else:
             what = f"Stopped after {done:,} of" if cancelled else "Classified"
             what = f"{what} {count_of(total)}."
-            self.say(" ".join([what, *dict.fromkeys(current.notes)]))
+            self.say(" ".join([what, *dict.fromkeys(filter(None, current.notes))]))
 
     def _show_result(self, current: Run, regions: Regions) -> list[str]:
         """Show what came, as far as it came; what is to be said of it."""
@@ -212,8 +216,7 @@ class ClassifyWidget(Body):
         notes = self._restore(result)
         self.results.show_result(result)
         self.runs.choose(result)
-        for page in self._later_pages:
-            self.pages.setTabEnabled(page, True)
+        self._enable_pages()
         self.pages.setCurrentIndex(self._results_page)
         if prediction.unlike is not None:
             unlike = int(prediction.unlike.sum())
@@ -224,10 +227,9 @@ class ClassifyWidget(Body):
             notes.append(f"It replaces the same run of {replaced[11:16]}.")
         return [note for note in notes if note]
 
-    @property
-    def _later_pages(self) -> tuple[int, ...]:
-        """Those that need a result."""
-        return self._results_page, self._groups_page, self._runs_page
+    def _enable_pages(self, there_is_a_result: bool = True) -> None:
+        for page in (self._results_page, self._groups_page, self._runs_page):
+            self.pages.setTabEnabled(page, there_is_a_result)
 
     def _restore(self, result: Result) -> list[str]:
         """Give a result the corrections that its regions have; what is to be said of it."""
@@ -242,8 +244,11 @@ class ClassifyWidget(Body):
             self._on_result()
 
     def _go_back_to(self, result: Result) -> None:
+        """Show a run whose layers are there, also of a dock that was closed."""
         self.say(" ".join(self._restore(result)))
         self.results.go_back_to(result)
+        self.runs.choose(result)
+        self._enable_pages()
         self.pages.setCurrentIndex(self._results_page)
 
     def _tell(self, report: str | Copied) -> None:
@@ -272,6 +277,7 @@ class ClassifyWidget(Body):
     def teach(self, lesson: Lesson) -> None:
         """Teach a result's corrections to its model, and answer its regions again."""
         if self.is_running:
+            self.say(BUSY)
             return
         current = Run(lesson.result.request, lesson.result.record)
         self.start_run(
@@ -284,7 +290,7 @@ class ClassifyWidget(Body):
     def teach_result(self, result: Result) -> str:
         """Teach what was corrected in a result, as the button does; why not, or ``""``."""
         if self.is_running:
-            return "A run goes on in Classify organelles: wait for its end, or stop it."
+            return BUSY
         if result is not self.results.result:
             self._go_back_to(result)
         teaching = self.results.teaching

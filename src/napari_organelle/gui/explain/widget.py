@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WAIT_MS = 150
 PICK_ONE = "Click a cell, tile or point of a result, or one in the gallery."
-NO_RESULT = "Nothing is classified yet: run “Classify organelles” first."
+NO_RESULT = "No layer shows a result: run “Classify organelles” first."
 NO_HEAT = "Hiding no part of it makes this class less likely."
 
 

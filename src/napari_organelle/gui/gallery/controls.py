@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_organelle.gui.classify.results import Result
 from napari_organelle.gui.fields import ObjectCombo, show_row, wrapped_label
@@ -44,20 +44,18 @@ class GalleryControls(QWidget):
         self.next = _button("Next  (N)", "Go to the region whose class would teach the model most")
         self.why = _button("Why?", "Why the model calls the region so: its crop, the classes, a heat map")
         self.teach = _button("Teach", "Teach the corrections to the model, as a new one, and answer again")
+        self.actions = (self.undo, self.next, self.why, self.teach)
+        """Buttons that are always to be seen, wherever the other fields are scrolled to."""
         self._counts: dict[str, int] = {}
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
         for text, field in (("Result", self.result), ("Show", self.category), ("Order", self.order)):
             self._form.addRow(text, field)
-        buttons = QHBoxLayout()
-        for button in (self.undo, self.next, self.why, self.teach):
-            buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._form)
         column.addWidget(self.classes)
         column.addWidget(self.new_class)
-        column.addLayout(buttons)
         column.addWidget(self.hint)
 
     def offer_results(self, results: list[Result]) -> None:

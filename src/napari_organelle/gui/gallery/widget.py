@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 WIDE, RECOLOUR_MS = 1.3, 25
 RECOLOUR_AT_ONCE, IDLE_MS = 10_000, 500
 """Regions that napari takes long to colour anew: the canvas follows when the keys rest."""
-NO_RESULT = "Nothing is classified yet: run “Classify organelles” first."
+NO_RESULT = "No layer shows a result: run “Classify organelles” first."
 IMAGE_GONE = "The image that was classified is no longer open, so corrections can't be saved."
 
 
@@ -53,9 +53,8 @@ class GalleryWidget(Body):
     help_page = "gallery/"
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
-        self.list = CropList()
+        self.list, self.controls = CropList(), GalleryControls()
         super().__init__(napari_viewer)
-        self.controls = GalleryControls()
         self.result: Result | None = None
         self.annotator: Annotator[RegionTargets] | None = None
         self.thumbnails: Thumbnails | None = None
@@ -72,7 +71,7 @@ class GalleryWidget(Body):
     def _lay_out(self) -> None:
         """The list beside all else where there is width, above it where there is height."""
         buttons = QHBoxLayout()
-        for button in (self.run_button, self.stop_button):
+        for button in (*self.controls.actions, self.run_button, self.stop_button):
             buttons.addWidget(button, 1)
         buttons.addWidget(self.help_button)
         side = QWidget()
@@ -249,7 +248,6 @@ class GalleryWidget(Body):
         if self.result is None:
             return
         if self.annotator is None:
-            self.say(IMAGE_GONE, bad=True)
             return
         rows = self.list.selected_rows()
         self.annotator.targets.choose(rows)
@@ -347,7 +345,8 @@ class GalleryWidget(Body):
 
     def _show_controls(self) -> None:
         controls, annotator = self.controls, self.annotator
-        controls.setEnabled(self.result is not None)
+        for part in (controls, *controls.actions):
+            part.setEnabled(self.result is not None)
         for part in (controls.classes, controls.new_class, controls.undo):
             part.setEnabled(annotator is not None)
         if self.result is None:

@@ -129,6 +129,8 @@ class TrainForm(QWidget):
             self._form.addRow(text, field)
         self._form.addRow("", self.replace)
         self._form.addRow("", self.resume)
+        for choice in (self.replace, self.resume):
+            self._form.setRowVisible(choice, False)
         self.tuned.setSuffix(" blocks")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
